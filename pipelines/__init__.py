@@ -1,0 +1,1 @@
+"""The conductor: definitions, DAG, engine, steps, AI providers, design outputs."""

@@ -1,0 +1,55 @@
+"""A design as every step sees it: one entry file and the assets it refers to, whole and in memory.
+
+A bundle is read once, when the run starts, and stored as one zip, so that a step on any machine sees the same bytes
+and nothing is fetched while a step runs.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+DesignKind = Literal["html", "image"]
+
+
+@dataclass(frozen=True)
+class DesignBundle:
+    """``files`` maps a relative POSIX path to its bytes; ``entry`` is the page or the picture among them.
+
+    ``name`` is what people call it (``index.html``); ``base_url`` is where it came from, ``None`` for a file. A path
+    is what the entry's own relative URLs resolve to, so ``css/styles.css`` for ``<link href="css/styles.css">``.
+    """
+
+    kind: DesignKind
+    name: str
+    entry: str
+    files: Mapping[str, bytes] = field(repr=False)
+    base_url: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        return self.files[self.entry]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the entry file alone."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def to_zip(self) -> bytes:
+        """The same bytes for the same files: entries sorted, times fixed."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(self.files):
+                archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), self.files[path], zipfile.ZIP_DEFLATED)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_zip(
+        cls, data: bytes, *, kind: DesignKind, name: str, entry: str, base_url: str | None = None
+    ) -> "DesignBundle":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = {path: archive.read(path) for path in archive.namelist()}
+        return cls(kind=kind, name=name, entry=entry, files=files, base_url=base_url)

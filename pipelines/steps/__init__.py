@@ -1,0 +1,1 @@
+"""The steps that ship with irline, and what a step is."""

@@ -1,0 +1,152 @@
+"""What a step is: a function from a ``StepContext`` to a ``StepResult``.
+
+A step gets its inputs and gives back an intermediate representation (IR) and its domain outputs. It knows
+nothing of order, retries or tables; the engine validates, measures, stores and links what it returns.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pipelines.designs.bundle import DesignBundle
+
+
+class StepError(Exception):
+    """A step's refusal of its input, worded for the person who started the run.
+
+    ``code`` is a stable kebab-case string (``design-empty``); ``message`` names the place and the remedy.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file for Django's storage API; ``path`` is relative to the step's own output folder."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAssetOutput:
+    """One part of a split design; becomes a ``SplitAsset``. ``key`` is the part's key in the IR."""
+
+    key: str
+    kind: str
+    order: int
+    meta: Mapping[str, Any]
+    file: OutputFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleTemplateOutput:
+    """A module as the template library knows it; becomes a ``ModuleTemplate``."""
+
+    key: str
+    name: str
+    description: str
+    category: str
+    html_content: str
+    css_content: str = ""
+    js_content: str = ""
+    complexity: str = "simple"
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedArtifactOutput:
+    """A generated file set; becomes a ``GeneratedArtifact``. ``module_key`` names its ``ModuleTemplateOutput``."""
+
+    key: str
+    type: str
+    content: str
+    meta: Mapping[str, Any]
+    files: Sequence[OutputFile] = ()
+    module_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResultOutput:
+    """The verdict of one validator; becomes a ``ValidationResult``.
+
+    ``status`` is ``passed``, ``warning``, ``failed`` or ``not_applicable``. ``artifact_id`` is the id (a string) of
+    the ``GeneratedArtifact`` that was looked at, as the engine handed it over in ``StepContext.sources``.
+    """
+
+    validator: str
+    status: str
+    message: str
+    details: Mapping[str, Any]
+    artifact_id: str | None = None
+
+
+Output = SplitAssetOutput | ModuleTemplateOutput | GeneratedArtifactOutput | ValidationResultOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a provider charged: token counts and US dollars (a decimal string). Unknown is None, never 0."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    total_cost_usd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """``ir`` is what the step version's schema describes; ``usage`` is None for a step that called no provider."""
+
+    ir: dict[str, Any]
+    outputs: Sequence[Output] = ()
+    usage: Usage | None = None
+
+
+class Reporter(Protocol):
+    """How a step speaks while it runs."""
+
+    def log(self, message: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def cancelled(self) -> bool: ...
+
+
+class SilentReporter:
+    """A reporter that keeps nothing: for tests and for calling a step by hand."""
+
+    def log(self, message: str) -> None:
+        return None
+
+    def progress(self, done: int, total: int) -> None:
+        return None
+
+    def cancelled(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Everything a step may know.
+
+    ``params``: step version's ``default_config`` under the node's ``config`` and ``params`` and the run's own.
+    ``inputs``: the run's inputs (JSON). ``upstream``: the accepted IR of each parent, by node key (a list for a
+    parent that ran ``forEach``). ``item``: this run's item where the node says ``forEach``, else None.
+    ``design``: the design the run works on, or None. ``sources``: for each upstream node key, the ids of the
+    domain outputs behind its IRs, ``{"generate": [{"mapIndex": 0, "GeneratedArtifact": ["0190..."]}]}``.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    upstream: Mapping[str, Any] = field(default_factory=dict)
+    item: Any = None
+    map_index: int | None = None
+    design: DesignBundle | None = None
+    sources: Mapping[str, Any] = field(default_factory=dict)
+    reporter: Reporter = field(default_factory=SilentReporter)
+
+
+StepFunction = Callable[[StepContext], StepResult]
