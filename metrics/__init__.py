@@ -1,0 +1,1 @@
+"""What is measured: definitions, profiles, evaluators, results."""
