@@ -1,0 +1,94 @@
+"""The admin's sidebar, in the order in which people work."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+
+def _model(title: str, icon: str, name: str) -> dict[str, Any]:
+    """A link to a model's list, shown to those who may view the model. ``name`` is ``app.model``."""
+    app, model = name.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{model}"),
+    }
+
+
+SIDEBAR: dict[str, Any] = {
+    "show_search": True,
+    "navigation": [
+        {
+            "title": "Runs",
+            "items": [
+                _model("Pipeline runs", "play_circle", "pipelines.pipelinerun"),
+                _model("Step runs", "steps", "pipelines.steprun"),
+                _model("IR artifacts", "data_object", "ir_schemas.irartifact"),
+                _model("Metric results", "speed", "metrics.metricresult"),
+            ],
+        },
+        {
+            "title": "Designs",
+            "items": [
+                _model("Designs", "web", "pipelines.designsplit"),
+                _model("Split assets", "dashboard", "pipelines.splitasset"),
+                _model("Module templates", "widgets", "pipelines.moduletemplate"),
+                _model("Generated artifacts", "deployed_code", "pipelines.generatedartifact"),
+                _model("Validation results", "fact_check", "pipelines.validationresult"),
+            ],
+        },
+        {
+            "title": "Definitions",
+            "items": [
+                _model("Pipelines", "account_tree", "pipelines.pipelinedefinition"),
+                _model("Pipeline versions", "history", "pipelines.pipelineversion"),
+                _model("Steps", "extension", "pipelines.stepdefinition"),
+                _model("Step versions", "history", "pipelines.stepversion"),
+                _model("AI processes", "psychology", "pipelines.aiprocess"),
+                _model("Prompts", "chat", "pipelines.aiprompt"),
+                _model("Embeddings", "hub", "pipelines.embedding"),
+            ],
+        },
+        {
+            "title": "IR schemas",
+            "items": [
+                _model("Prompt and process schemas", "schema", "ir_schemas.irschemadefinition"),
+                _model("Step schemas", "schema", "ir_schemas.irschema"),
+            ],
+        },
+        {
+            "title": "Metrics",
+            "items": [
+                _model("Metrics", "straighten", "metrics.metricdefinition"),
+                _model("Profiles", "tune", "metrics.metricprofile"),
+                _model("All results, joined", "table_chart", "metrics.metricresultrow"),
+            ],
+        },
+        {
+            "title": "Record",
+            "items": [
+                _model("Test runs", "receipt_long", "monitoring.testrun"),
+                _model("Test results", "checklist", "monitoring.testresult"),
+                _model("Prompt data", "input", "pipelines.promptdata"),
+                _model("Prompt results", "output", "pipelines.promptresult"),
+                _model("Feature flags", "toggle_on", "monitoring.featureflag"),
+            ],
+        },
+        {
+            "title": "Review",
+            "items": [
+                _model("Review feedback", "rate_review", "feedback.reviewfeedback"),
+                _model("Ground truth", "verified", "feedback.groundtruth"),
+            ],
+        },
+        {
+            "title": "People",
+            "items": [
+                _model("Users", "person", "auth.user"),
+                _model("Groups", "group", "auth.group"),
+                _model("API keys", "key", "knox.authtoken"),
+            ],
+        },
+    ],
+}

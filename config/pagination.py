@@ -1,0 +1,81 @@
+"""Keyset pages over the UUIDv7 key, newest first.
+
+DRF's CursorPagination steps by offset among equal values and never ends on ties past its limit; the key has no ties.
+"""
+
+import base64
+import binascii
+import uuid
+from typing import Any
+
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from config.problems import InvalidInput
+
+
+class KeysetPagination(BasePagination):
+    """``{"next": url or null, "results": [...]}``; ``?pageSize=`` (1 to 200, 50 when not given) and ``?cursor=``."""
+
+    default_size = 50
+    max_size = 200
+    _request: Request
+    _next: uuid.UUID | None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """One page. Raises ``InvalidInput`` for a cursor or a size that is none."""
+        size = self._size(request)
+        cursor = request.query_params.get("cursor")
+        if cursor:
+            queryset = queryset.filter(pk__lt=_decode(cursor))
+        rows = list(queryset.order_by("-pk")[: size + 1])
+        self._request = request
+        self._next = rows[size - 1].pk if len(rows) > size else None
+        return rows[:size]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self._next_url(), "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {
+                "next": {"type": ["string", "null"], "format": "uri", "description": "Address of the next page."},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            _parameter("cursor", "Where the page begins, from `next`.", {"type": "string"}),
+            _parameter("pageSize", "Rows a page.", {"type": "integer", "minimum": 1, "maximum": self.max_size}),
+        ]
+
+    def _size(self, request: Request) -> int:
+        asked = request.query_params.get("pageSize", str(self.default_size))
+        if not (asked.isascii() and asked.isdigit()) or not 1 <= int(asked[:9]) <= self.max_size:
+            raise InvalidInput(f"pageSize must be a whole number from 1 to {self.max_size}.")
+        return int(asked)
+
+    def _next_url(self) -> str | None:
+        if self._next is None:
+            return None
+        return replace_query_param(self._request.build_absolute_uri(), "cursor", _encode(self._next))
+
+
+def _parameter(name: str, about: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}
+
+
+def _encode(key: uuid.UUID) -> str:
+    return base64.urlsafe_b64encode(key.bytes).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("This cursor is none of ours. Take it from `next` of the page before.") from error

@@ -1,0 +1,17 @@
+"""Default closed: every endpoint asks for the model permission of what it does, reading included."""
+
+from rest_framework.permissions import DjangoModelPermissions
+
+
+class StrictModelPermissions(DjangoModelPermissions):
+    """As DRF's, but reading needs ``view``."""
+
+    perms_map = {
+        "GET": ["%(app_label)s.view_%(model_name)s"],
+        "HEAD": ["%(app_label)s.view_%(model_name)s"],
+        "OPTIONS": ["%(app_label)s.view_%(model_name)s"],
+        "POST": ["%(app_label)s.add_%(model_name)s"],
+        "PUT": ["%(app_label)s.change_%(model_name)s"],
+        "PATCH": ["%(app_label)s.change_%(model_name)s"],
+        "DELETE": ["%(app_label)s.delete_%(model_name)s"],
+    }

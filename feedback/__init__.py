@@ -1,0 +1,1 @@
+"""What people said: reviews, ground truth, evaluation against it."""

@@ -1,0 +1,72 @@
+"""Reviews of outputs, and the ground truth that is made of them."""
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from config.models import Record
+
+
+class ReviewFeedback(Record):
+    """What one reviewer said of a design, an artifact or a module."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        APPROVED = "approved", "Approved"
+        CHANGES_REQUESTED = "changes_requested", "Changes requested"
+        REJECTED = "rejected", "Rejected"
+
+    design_split = models.ForeignKey(
+        "pipelines.DesignSplit", on_delete=models.SET_NULL, null=True, blank=True, related_name="feedback"
+    )
+    artifact = models.ForeignKey(
+        "pipelines.GeneratedArtifact", on_delete=models.SET_NULL, null=True, blank=True, related_name="feedback"
+    )
+    module = models.ForeignKey(
+        "pipelines.ModuleTemplate", on_delete=models.SET_NULL, null=True, blank=True, related_name="feedback"
+    )
+    reviewer = models.CharField(max_length=200)
+    status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
+    ratings = models.JSONField(default=dict, blank=True)
+    comments = models.TextField(blank=True)
+    findings = models.JSONField(default=list, blank=True)
+
+    class Meta(Record.Meta):
+        db_table = "review_feedback"
+        verbose_name_plural = "review feedback"
+        constraints = [
+            models.CheckConstraint(
+                name="feedback_status_known",
+                condition=Q(status__in=["pending", "approved", "changes_requested", "rejected"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer}: {self.status}"
+
+
+class GroundTruth(Record):
+    """An accepted answer for ``reference_id`` within ``scope``; a correction is the next version."""
+
+    scope = models.CharField(max_length=80)
+    reference_id = models.CharField(max_length=200)
+    version = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    data = models.JSONField()
+    provenance = models.JSONField(default=dict, blank=True)
+    feedback = models.ForeignKey(
+        ReviewFeedback, on_delete=models.PROTECT, null=True, blank=True, related_name="ground_truths"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    class Meta(Record.Meta):
+        verbose_name_plural = "ground truth"
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "reference_id", "version"], name="ground_truth_version_unique"),
+            models.CheckConstraint(name="ground_truth_version_from_one", condition=Q(version__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.reference_id} v{self.version}"

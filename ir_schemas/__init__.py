@@ -1,0 +1,1 @@
+"""What a valid IR is: schemas, versions, activation, compatibility, validation, artifacts."""

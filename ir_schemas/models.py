@@ -1,0 +1,191 @@
+"""Schemas and their versions, and the IRs that were checked against them."""
+
+from typing import Any
+
+import pgtrigger
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from config.canonical import content_hash
+from config.models import Record, Weighed
+
+
+class SchemaState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+
+
+STATE_COLOURS: dict[str, str] = {"draft": "info", "active": "success", "retired": "default"}
+
+
+def freeze_trigger(artifact_column: str) -> pgtrigger.Trigger:
+    """The database's refusal to edit a version that any artifact was checked against."""
+    return pgtrigger.Trigger(
+        name="freeze_schema_once_used",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__content_hash__df=pgtrigger.F("new__content_hash"))
+        | pgtrigger.Q(old__schema__df=pgtrigger.F("new__schema")),
+        func=f"""
+            IF EXISTS (SELECT 1 FROM ir_schemas_irartifact WHERE {artifact_column} = OLD.id) THEN
+                RAISE EXCEPTION 'An artifact was checked against this schema version. Make a new version.'
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        """,  # noqa: S608 - the column is a literal of this module
+    )
+
+
+class AbstractIRSchema(Record):
+    """One version of a contract. ``source`` is the text as written; ``schema`` the JSON that validates.
+
+    ``content_hash`` is the SHA-256 of the canonical form, so an identical schema is recognised.
+    """
+
+    State = SchemaState
+
+    version = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    schema = models.JSONField()
+    source = models.TextField(blank=True, editable=False)
+    content_hash = models.CharField(max_length=64, editable=False)
+    state = models.CharField(max_length=8, choices=SchemaState, default=SchemaState.DRAFT, editable=False)
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(Record.Meta):
+        abstract = True
+        constraints = [
+            models.CheckConstraint(name="%(class)s_state_known", condition=Q(state__in=SchemaState.values)),
+            models.CheckConstraint(name="%(class)s_version_from_one", condition=Q(version__gte=1)),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.content_hash = content_hash(self.schema)
+        super().save(*args, **kwargs)
+
+
+class IRSchemaDefinition(AbstractIRSchema):
+    """A version of the contract of a prompt or of a process, whichever one it belongs to."""
+
+    name = models.CharField(max_length=200)
+    process = models.ForeignKey(
+        "pipelines.AIProcess", on_delete=models.PROTECT, null=True, blank=True, related_name="ir_schemas"
+    )
+    prompt = models.ForeignKey(
+        "pipelines.AIPrompt", on_delete=models.PROTECT, null=True, blank=True, related_name="ir_schemas"
+    )
+
+    class Meta(AbstractIRSchema.Meta):
+        verbose_name = "prompt or process schema"
+        constraints = [
+            *AbstractIRSchema.Meta.constraints,
+            models.CheckConstraint(
+                name="schema_of_prompt_or_process",
+                condition=Q(process__isnull=False, prompt__isnull=True) | Q(process__isnull=True, prompt__isnull=False),
+                violation_error_message="A schema belongs to one prompt or to one process: choose exactly one.",
+            ),
+            models.UniqueConstraint(
+                fields=["prompt", "version"], condition=Q(prompt__isnull=False), name="prompt_schema_version_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["process", "version"], condition=Q(process__isnull=False), name="process_schema_version_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["prompt"],
+                condition=Q(prompt__isnull=False, state="active"),
+                name="one_active_schema_per_prompt",
+            ),
+            models.UniqueConstraint(
+                fields=["process"],
+                condition=Q(process__isnull=False, state="active"),
+                name="one_active_schema_per_process",
+            ),
+        ]
+        triggers = [freeze_trigger("schema_definition_id")]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class IRSchema(AbstractIRSchema):
+    """A version of the contract of one step version."""
+
+    step_version = models.ForeignKey("pipelines.StepVersion", on_delete=models.PROTECT, related_name="ir_schemas")
+
+    class Meta(AbstractIRSchema.Meta):
+        verbose_name = "step schema"
+        constraints = [
+            *AbstractIRSchema.Meta.constraints,
+            models.UniqueConstraint(fields=["step_version", "version"], name="step_schema_version_unique"),
+            models.UniqueConstraint(
+                fields=["step_version"], condition=Q(state="active"), name="one_active_schema_per_step_version"
+            ),
+        ]
+        triggers = [freeze_trigger("schema_id")]
+
+    def __str__(self) -> str:
+        return f"{self.step_version} v{self.version}"
+
+
+class ValidationOutcome(models.TextChoices):
+    """``skipped`` means that no schema was active or the mode was off; it is never a pass."""
+
+    VALID = "valid", "Valid"
+    INVALID = "invalid", "Invalid"
+    SKIPPED = "skipped", "Not checked"
+    ERROR = "error", "Could not be checked"
+
+
+OUTCOME_COLOURS: dict[str, str] = {"valid": "success", "invalid": "danger", "skipped": "default", "error": "warning"}
+
+
+class IRArtifact(Record, Weighed):
+    """An IR that a step handed over, and what its validation said.
+
+    ``is_valid`` is null where nothing was checked. ``validation_errors`` holds at most 50; ``error_count`` is the
+    true count. ``ir_json`` is null once pruned; hash, size and verdict stay.
+    """
+
+    Outcome = ValidationOutcome
+
+    step_run = models.ForeignKey("pipelines.StepRun", on_delete=models.CASCADE, related_name="ir_artifacts")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    ir_json = models.JSONField(null=True)
+    outcome = models.CharField(max_length=8, choices=ValidationOutcome)
+    is_valid = models.BooleanField(null=True)
+    validation_errors = models.JSONField(default=list, blank=True)
+    error_count = models.PositiveIntegerField(default=0)
+    schema = models.ForeignKey(
+        IRSchema, on_delete=models.PROTECT, null=True, blank=True, related_name="artifacts", db_index=True
+    )
+    schema_definition = models.ForeignKey(
+        IRSchemaDefinition, on_delete=models.PROTECT, null=True, blank=True, related_name="artifacts"
+    )
+    validation_mode = models.CharField(max_length=10)
+    engine = models.CharField(max_length=80, blank=True)
+    engine_version = models.CharField(max_length=40, blank=True)
+
+    class Meta(Record.Meta):
+        verbose_name = "IR artifact"
+        constraints = [
+            models.UniqueConstraint(fields=["step_run", "attempt"], name="one_artifact_per_attempt"),
+            models.CheckConstraint(
+                name="artifact_valid_matches_outcome",
+                condition=Q(outcome="valid", is_valid=True, error_count=0)
+                | Q(outcome="invalid", is_valid=False, error_count__gte=1)
+                | Q(outcome__in=["skipped", "error"], is_valid__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="artifact_body_or_pruned", condition=Q(ir_json__isnull=False) | Q(pruned_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_run_id} {self.outcome}"

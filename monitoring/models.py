@@ -1,0 +1,127 @@
+"""The audit log of AI and quality runs, and the flags that open and close things."""
+
+import pghistory
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from config.models import Record
+
+
+class TestRun(Record):
+    """One AI or quality run, as auditors read it. ``summary`` is small; the bodies are in the prompt tables."""
+
+    __test__ = False
+
+    class Type(models.TextChoices):
+        AI = "ai", "AI"
+        QUALITY = "quality", "Quality"
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        PASSED = "passed", "Passed"
+        FAILED = "failed", "Failed"
+        ERROR = "error", "Error"
+
+    type = models.CharField(max_length=8, choices=Type)
+    status = models.CharField(max_length=8, choices=Status)
+    design_split = models.ForeignKey(
+        "pipelines.DesignSplit", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
+    )
+    artifact = models.ForeignKey(
+        "pipelines.GeneratedArtifact", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
+    )
+    module = models.ForeignKey(
+        "pipelines.ModuleTemplate", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
+    )
+    step_run = models.ForeignKey(
+        "pipelines.StepRun", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
+    )
+    attempt = models.PositiveSmallIntegerField(null=True, blank=True)
+    run_group_id = models.UUIDField(null=True, blank=True, db_index=True)
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+    summary = models.JSONField(default=dict, blank=True)
+
+    class Meta(Record.Meta):
+        db_table = "test_run"
+        indexes = [models.Index(fields=["type", "-id"], name="test_run_by_type")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["step_run", "attempt"],
+                condition=Q(step_run__isnull=False, attempt__isnull=False),
+                name="one_test_run_per_attempt",
+            ),
+            models.CheckConstraint(name="test_run_type_known", condition=Q(type__in=["ai", "quality"])),
+            models.CheckConstraint(
+                name="test_run_status_known", condition=Q(status__in=["running", "passed", "failed", "error"])
+            ),
+            models.CheckConstraint(
+                name="test_run_completed_after_start",
+                condition=Q(completed_at__isnull=True) | Q(completed_at__gte=F("started_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.status} {self.id}"
+
+
+class TestResult(Record):
+    """One check of a run: "IR Validation", "Prompt IO", "Safety/Policy", or a quality check by name."""
+
+    __test__ = False
+
+    class Status(models.TextChoices):
+        PASSED = "passed", "Passed"
+        WARNING = "warning", "Warning"
+        FAILED = "failed", "Failed"
+        SKIPPED = "skipped", "Skipped"
+
+    test_run = models.ForeignKey(TestRun, on_delete=models.CASCADE, related_name="results")
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=8, choices=Status)
+    duration_ms = models.FloatField(null=True, blank=True)
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta(Record.Meta):
+        db_table = "test_result"
+        constraints = [
+            models.UniqueConstraint(fields=["test_run", "name"], name="check_once_per_test_run"),
+            models.CheckConstraint(
+                name="test_result_status_known", condition=Q(status__in=["passed", "warning", "failed", "skipped"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.status}"
+
+
+@pghistory.track(exclude=["created_at"])
+class FeatureFlag(Record):
+    """The live value of a setting. Without a row, the environment's default holds."""
+
+    class Key(models.TextChoices):
+        PIPELINE_LOGGING_ENABLED = "PIPELINE_LOGGING_ENABLED", "Pipelines may run and write records"
+        IR_VALIDATION_MODE = "IR_VALIDATION_MODE", "What an invalid IR does"
+        MONITORING_API_ENABLED = "MONITORING_API_ENABLED", "The monitoring endpoints are open"
+
+    key = models.CharField(max_length=40, unique=True, choices=Key)
+    value = models.CharField(max_length=20, help_text="on or off; for IR_VALIDATION_MODE: off, log or enforce.")
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it stands as it does.")
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="flag_value_fits_key",
+                condition=Q(key="IR_VALIDATION_MODE", value__in=["off", "log", "enforce"])
+                | Q(key__in=["PIPELINE_LOGGING_ENABLED", "MONITORING_API_ENABLED"], value__in=["on", "off"]),
+                violation_error_message="The value must be on or off; for IR_VALIDATION_MODE: off, log or enforce.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value}"

@@ -1,0 +1,5 @@
+"""Addresses under /api."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,187 @@
+"""What was run. These rows are the truth about a run; executors only carry them forward."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from config.models import Record, uuid7
+from pipelines.models.definitions import PipelineDefinition, PipelineVersion, StepVersion
+
+
+class RunStatus(models.TextChoices):
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class StepStatus(models.TextChoices):
+    PENDING = "pending", "Pending"
+    READY = "ready", "Ready"
+    WAITING = "waiting", "Waiting for approval"
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+STATUS_COLOURS: dict[str, str] = {
+    "pending": "default",
+    "ready": "default",
+    "waiting": "warning",
+    "running": "info",
+    "completed": "success",
+    "failed": "danger",
+    "skipped": "default",
+    "cancelled": "warning",
+}
+FINISHED_RUN = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+FINISHED_STEP = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
+
+
+class PipelineRun(Record):
+    """One run of one pipeline version, with a copy of its DAG so that no later edit can touch it.
+
+    ``error`` is ``{code, message}`` and, where a step is to blame, ``nodeKey`` and ``mapIndex``.
+    """
+
+    Status = RunStatus
+
+    pipeline = models.ForeignKey(PipelineDefinition, on_delete=models.PROTECT, related_name="runs")
+    pipeline_version = models.ForeignKey(PipelineVersion, on_delete=models.PROTECT, related_name="runs")
+    design_split = models.ForeignKey(
+        "pipelines.DesignSplit", on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
+    )
+    status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.RUNNING)
+    dag = models.JSONField(editable=False)
+    inputs = models.JSONField(default=dict, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    run_group_id = models.UUIDField(default=uuid7, db_index=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    rerun_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns")
+    priority = models.SmallIntegerField(default=0)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Record.Meta):
+        permissions = [("operate_pipelinerun", "Can start, cancel, rerun and approve pipeline runs")]
+        indexes = [models.Index(fields=["pipeline", "-id"], name="run_by_pipeline")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pipeline", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="run_idempotency_key_unique",
+            ),
+            models.CheckConstraint(name="run_status_known", condition=Q(status__in=RunStatus.values)),
+            models.CheckConstraint(
+                name="run_finished_iff_terminal",
+                condition=Q(status__in=FINISHED_RUN, finished_at__isnull=False)
+                | Q(status=RunStatus.RUNNING, finished_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pipeline_version} {self.id}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINISHED_RUN
+
+
+class StepRun(Record):
+    """One node of one run, or one item of a node that runs ``forEach``.
+
+    Attempts are counted in place. ``lease_token`` is the fence: a result is accepted only from the attempt that
+    holds it. ``error`` is ``{code, message}``; ``reason`` says why a row is skipped, waits or is done without running.
+    """
+
+    Status = StepStatus
+    pipeline_run = models.ForeignKey(PipelineRun, on_delete=models.CASCADE, related_name="step_runs")
+    step_version = models.ForeignKey(StepVersion, on_delete=models.PROTECT, related_name="step_runs")
+    node_key = models.CharField(max_length=80)
+    map_index = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PENDING)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lost_count = models.PositiveSmallIntegerField(default=0)
+    past_attempts = models.JSONField(default=list, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    item = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
+    deadline = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Record.Meta):
+        indexes = [
+            models.Index(fields=["pipeline_run", "node_key", "map_index"], name="step_run_by_node"),
+            models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="step_run_leases"),
+            models.Index(fields=["not_before"], condition=Q(status="ready"), name="step_run_ready"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pipeline_run", "node_key"], condition=Q(map_index__isnull=True), name="one_row_per_node"
+            ),
+            models.UniqueConstraint(
+                fields=["pipeline_run", "node_key", "map_index"],
+                condition=Q(map_index__isnull=False),
+                name="one_row_per_item",
+            ),
+            models.CheckConstraint(name="step_run_status_known", condition=Q(status__in=StepStatus.values)),
+            models.CheckConstraint(
+                name="step_run_leased_iff_running",
+                condition=Q(status="running", lease_token__isnull=False, lease_expires_at__isnull=False)
+                | (~Q(status="running") & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="step_run_finished_iff_terminal",
+                condition=Q(status__in=FINISHED_STEP, finished_at__isnull=False)
+                | (~Q(status__in=FINISHED_STEP) & Q(finished_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="step_run_ends_after_start",
+                condition=Q(finished_at__isnull=True)
+                | Q(started_at__isnull=True)
+                | Q(finished_at__gte=F("started_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.node_key if self.map_index is None else f"{self.node_key}[{self.map_index}]"
+
+
+class OutputType(models.TextChoices):
+    """The domain tables a step's outputs go to, by model name."""
+
+    SPLIT_ASSET = "SplitAsset", "Split asset"
+    MODULE_TEMPLATE = "ModuleTemplate", "Module template"
+    GENERATED_ARTIFACT = "GeneratedArtifact", "Generated artifact"
+    VALIDATION_RESULT = "ValidationResult", "Validation result"
+    PROMPT_RESULT = "PromptResult", "Prompt result"
+
+
+class StepOutputLink(Record):
+    """From a step run to one domain row it made."""
+
+    step_run = models.ForeignKey(StepRun, on_delete=models.CASCADE, related_name="output_links")
+    target_type = models.CharField(max_length=40, choices=OutputType)
+    target_id = models.UUIDField()
+
+    class Meta(Record.Meta):
+        indexes = [models.Index(fields=["target_type", "target_id"], name="output_link_by_target")]
+        constraints = [
+            models.UniqueConstraint(fields=["step_run", "target_type", "target_id"], name="output_linked_once"),
+            models.CheckConstraint(name="output_type_known", condition=Q(target_type__in=OutputType.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target_type} {self.target_id}"
