@@ -19,8 +19,9 @@ DesignKind = Literal["html", "image"]
 class DesignBundle:
     """``files`` maps a relative POSIX path to its bytes; ``entry`` is the page or the picture among them.
 
-    ``name`` is what people call it (``index.html``); ``base_url`` is where it came from, ``None`` for a file. A path
-    is what the entry's own relative URLs resolve to, so ``css/styles.css`` for ``<link href="css/styles.css">``.
+    ``name`` is what people call it (``index.html``). Paths start at the root of the site or folder, and the entry's own
+    relative URLs resolve from where it stands: ``../css/a.css`` of ``pages/one.html`` is ``css/a.css``. ``base_url`` is
+    the address of that root, ``None`` for a file. ``notes`` say what was left out when the design was loaded.
     """
 
     kind: DesignKind
@@ -28,6 +29,7 @@ class DesignBundle:
     entry: str
     files: Mapping[str, bytes] = field(repr=False)
     base_url: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def content(self) -> bytes:
