@@ -183,8 +183,9 @@ def gather(page_url: str, html: str, read: ReadAsset, limits: AssetLimits) -> Ga
 
 def bundle_path(url: str) -> str:
     """The path of a URL's file in its bundle: decoded, from the root, ``index.html`` for a folder."""
-    path = unquote(urlsplit(url).path).lstrip("/")
-    return path + "index.html" if not path or path.endswith("/") else path
+    written = unquote(urlsplit(url).path)
+    path = posixpath.normpath("/" + written).lstrip("/")
+    return posixpath.join(path, "index.html") if not path or written.endswith("/") else path
 
 
 def same_origin(url: str, other: str) -> bool:
@@ -214,6 +215,8 @@ def _read_within(
 ) -> bytes:
     if not same_origin(url, page_url):
         raise AssetUnavailableError("of another origin")
+    if "\0" in bundle_path(url):
+        raise AssetUnavailableError("no proper path")
     if _climbs_out(base, reference):
         raise AssetUnavailableError("outside the design's folder; a wider root folder reaches it")
     if len(gathered.files) >= limits.files:

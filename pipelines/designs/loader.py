@@ -14,6 +14,8 @@ from pipelines.designs.rendering import decode_html
 
 __all__ = ["DesignError", "Limits", "design_from_bytes", "load_design"]
 
+MAX_NAME: Final = 500
+MAX_ENTRY: Final = 1000
 ACCEPTED: Final = "An HTML page or a PNG, JPEG or WebP picture is needed."
 ASSET_SUFFIXES: Final = frozenset(
     {".css", ".js", ".mjs", ".json", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg", ".ico", ".bmp"}
@@ -88,8 +90,10 @@ def _load_url(url: str, allow_private: bool, limits: Limits) -> DesignBundle:
     page = fetcher.page(url, limits.entry_bytes)
     kind = _kind(page.content, url, limits)
     parts = urlsplit(page.url)
-    name = f"{parts.hostname}{parts.path}".rstrip("/")
+    name = f"{parts.hostname}{parts.path}".rstrip("/")[:MAX_NAME]
     entry, base_url = bundle_path(page.url), urljoin(page.url, "/")
+    if len(entry) > MAX_ENTRY or "\0" in entry:
+        raise DesignError("url-invalid", f"{url[:300]} has no proper path, or one of more than {MAX_ENTRY} characters.")
     if kind == "image":
         return DesignBundle(kind, name, entry, {entry: page.content}, base_url)
     gathered = gather(page.url, decode_html(page.content), fetcher.asset, limits.assets)

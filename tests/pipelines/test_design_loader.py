@@ -109,6 +109,12 @@ def test_a_link_that_leads_outside_is_left_out(tmp_path: Path) -> None:
     assert "leads outside" in bundle.notes[0]
 
 
+def test_a_path_is_kept_in_its_plain_form(tmp_path: Path) -> None:
+    page = PAGE + b"<img src='css/%2e%2e/a.png'><img src=./a.png><img src='a.png#x'>"
+    bundle = load_design(str(write(tmp_path, {"p.html": page, "a.png": b"x", "css/b": b""}) / "p.html"))
+    assert set(bundle.files) == {"p.html", "a.png"}
+
+
 @pytest.mark.parametrize("reference", [".env", ".git/a.css", "notes.txt", "pipe.css", "gone.css", "file:///etc/passwd"])
 def test_only_files_that_pages_are_made_of_are_taken(tmp_path: Path, reference: str) -> None:
     page = PAGE + f"<img src='{reference}'>".encode()
@@ -299,6 +305,13 @@ def test_a_site_brings_its_page_and_its_own_assets(site: Site) -> None:
     assert [note for note in bundle.notes if "gone.png (http status)" in note]
     assert [note for note in bundle.notes if "page.png (not a design)" in note]
     assert site.asked.count("/c.png") == 1
+
+
+def test_an_address_without_a_proper_path_is_refused(site: Site) -> None:
+    long = "/" + "long" * 300
+    site.pages = {"/a%00b": (200, {}, PAGE), long: (200, {}, PAGE)}
+    assert refusal(f"{site.url}/a%00b", allow_private=True).code == "url-invalid"
+    assert refusal(f"{site.url}{long}", allow_private=True).code == "url-invalid"
 
 
 def test_a_picture_at_an_address(site: Site) -> None:
