@@ -1,0 +1,1 @@
+"""Texts as vectors: the vectoriser that needs no network, and providers that do."""
