@@ -31,8 +31,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
+from config import env
+from pipelines.designs.assets import bundle_path
 from pipelines.designs.bundle import DesignBundle
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-BROWSER_VARIABLE = "IRLINE_CHROMIUM"
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DESIGN_ORIGIN = "https://design.invalid"
 MAX_CONCURRENT_RENDERS = 2
@@ -58,6 +59,9 @@ BROWSER_ARGUMENTS = (
     "--js-flags=--max-old-space-size=512",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+DECLARED_ENCODING = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+# Python knows encodings that no page has, and some of them take very long over hostile bytes.
+WEB_ENCODING = re.compile(r"iso-8859|windows-|cp125|latin|us-ascii|ascii|gb|big5|euc-|shift|koi8|macintosh")
 SIZE_IN_ADDRESS = re.compile(r"(?<!\d)(\d{2,4})x(\d{2,4})(?!\d)")
 
 
@@ -82,10 +86,10 @@ class Rendered(Generic[T]):
 
 
 def find_browser() -> Path | None:
-    """The Chromium to render with: ``IRLINE_CHROMIUM`` (``none`` switches rendering off), else the system's own."""
-    if importlib.util.find_spec("playwright") is None:
+    """The Chromium to render with: ``IRLINE_CHROMIUM`` (``off`` switches rendering off), else the system's own."""
+    configured = env.value("IRLINE_CHROMIUM")
+    if configured == "off" or importlib.util.find_spec("playwright") is None:
         return None
-    configured = os.environ.get(BROWSER_VARIABLE)
     names = (configured,) if configured else BROWSER_NAMES
     found = next((path for name in names if (path := shutil.which(name))), None)
     return Path(found) if found else None
@@ -150,7 +154,7 @@ class _Job(Generic[T]):
 
     @property
     def address(self) -> str:
-        return f"{DESIGN_ORIGIN}/{quote(self.bundle.entry)}"
+        return urljoin(self.bundle.base_url or DESIGN_ORIGIN, "/" + quote(self.bundle.entry))
 
     async def answer(self, route: "Route", request: "Request") -> None:
         """Serve a file of the bundle, or refuse; a context may close at any moment."""
@@ -186,11 +190,7 @@ class _Job(Generic[T]):
             self.refused.append(url[:500])
 
     def _path(self, url: str) -> str:
-        base = self.bundle.base_url
-        if base and url.startswith(urljoin(base, "/")):
-            folder = urljoin(base, ".")
-            return unquote(urlsplit(url.removeprefix(folder)).path.lstrip("/"))
-        return unquote(urlsplit(url).path.lstrip("/")) if url.startswith(DESIGN_ORIGIN + "/") else ""
+        return bundle_path(url) if urlsplit(url).netloc == urlsplit(self.address).netloc else ""
 
     def _leaves_the_page(self, request: "Request") -> bool:
         """Whether this goes anywhere after the page was first opened: in its main frame, or in a new window."""
@@ -221,11 +221,11 @@ def decode_html(content: bytes) -> str:
     """A page's text by its byte order mark, its own ``<meta charset>``, UTF-8, or Windows-1252, in that order."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
-    declared = re.search(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", content[:4096], re.IGNORECASE)
-    names = [declared.group(1).decode("ascii"), "utf-8-sig"] if declared else ["utf-8-sig"]
-    for name in ["utf-8-sig" if name.lower() in {"utf-8", "utf8"} else name for name in names]:
-        with contextlib.suppress(LookupError, UnicodeDecodeError):
-            return content.decode(name)
+    declared = DECLARED_ENCODING.search(content[:4096])
+    name = declared.group(1).decode("ascii").lower() if declared else "utf-8"
+    for encoding in (name if WEB_ENCODING.match(name) else "utf-8-sig", "utf-8-sig"):
+        with contextlib.suppress(LookupError, UnicodeError):
+            return content.decode(encoding)
     return content.decode("cp1252", "replace")
 
 
