@@ -269,7 +269,9 @@ class HublEnvironment(SandboxedEnvironment):
             finalize=lambda value: budget().emit(text_of(value)),
         )
         self.globals = {"range": bounded_range, "namespace": Namespace}
-        cast(Any, self).filters = {
+        # Jinja's stubs infer these tables narrower than the filters and tests they take.
+        tables = cast(Any, self)
+        tables.filters = {
             **FILTERS,
             "hubl_concat": lambda values: guard("".join(text_of(value) for value in values)),
             "hubl_guard": guard,
@@ -277,7 +279,7 @@ class HublEnvironment(SandboxedEnvironment):
             "hubl_stepped": stepped,
             "hubl_tag": render_tag,
         }
-        self.tests = TESTS
+        tables.tests = TESTS
         self._lexer = HublLexer(self)
 
     @property

@@ -120,7 +120,7 @@ def schema(name: Literal["fields", "meta"]) -> dict[str, Any]:
 
 
 def check_fields(fields: Any) -> list[FieldProblem]:
-    """What is wrong with a parsed ``fields.json``, at most 50 problems: its shape, or else names, depth and defaults."""
+    """What is wrong with a parsed ``fields.json``, at most 50 problems: shape, or else names, depth, defaults."""
     problems = _schema_problems("fields", fields)
     if not problems:
         problems = list(islice(_group_problems(fields, (), 0), MAX_PROBLEMS))
