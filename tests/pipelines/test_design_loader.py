@@ -473,3 +473,11 @@ def test_a_proxy_of_the_environment_is_not_used(site: Site, monkeypatch: pytest.
     site.pages = {"/": (200, {}, PAGE)}
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert load_design(f"{site.url}/", allow_private=True).content == PAGE
+
+
+def test_the_demo_page_is_whole() -> None:
+    page = Path(__file__).parents[2] / "pipelines/demo/page"
+    bundle = load_design(str(page / "index.html"))
+    assert bundle.notes == ()
+    assert set(bundle.files) == {path.relative_to(page).as_posix() for path in page.rglob("*") if path.is_file()}
+    assert sum(map(len, bundle.files.values())) < 300_000
