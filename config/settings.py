@@ -171,6 +171,14 @@ MONITORING_API_ENABLED: bool = value("MONITORING_API_ENABLED")
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 INLINE_EXECUTOR_THREADS: int = value("INLINE_EXECUTOR_THREADS")
 
+# The functions that step versions can name as their handler
+
+PIPELINE_STEPS = {
+    "layout_split": "pipelines.steps.layout_split.layout_split",
+    "module_generate": "pipelines.steps.module_generate.module_generate",
+    "validate_artifact": "pipelines.steps.validate_artifact.validate_artifact",
+}
+
 # Admin
 
 UNFOLD = {

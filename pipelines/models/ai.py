@@ -7,9 +7,8 @@ from django.db.models import Q
 from pgvector.django import HnswIndex, VectorField
 
 from config.models import Record, Weighed
+from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models.definitions import KEY_VALIDATOR, ValidationMode
-
-DIMENSIONS = 1536
 
 
 @pghistory.track(exclude=["created_at"])

@@ -110,9 +110,10 @@ class StepRun(Record):
     lost_count = models.PositiveSmallIntegerField(default=0)
     past_attempts = models.JSONField(default=list, blank=True)
     params = models.JSONField(default=dict, blank=True)
-    item = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
+    reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    held = models.BooleanField(default=False, editable=False, help_text="Released, but its parallel group is full.")
     reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -137,6 +138,7 @@ class StepRun(Record):
                 name="one_row_per_item",
             ),
             models.CheckConstraint(name="step_run_status_known", condition=Q(status__in=StepStatus.values)),
+            models.CheckConstraint(name="step_run_held_while_pending", condition=Q(held=False) | Q(status="pending")),
             models.CheckConstraint(
                 name="step_run_leased_iff_running",
                 condition=Q(status="running", lease_token__isnull=False, lease_expires_at__isnull=False)

@@ -1,0 +1,146 @@
+"""Pipelines and their versions: making one, activating it, and resolving what its DAG names."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max, Q
+
+from config.problems import InvalidInput
+from metrics.models import MetricProfile
+from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
+from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
+from pipelines.models import PipelineDefinition, PipelineVersion, StepVersion
+
+
+def active_version(key: str) -> PipelineVersion:
+    """The version that runs when one starts the pipeline. ``key`` may name one: ``design_to_modules@2``.
+
+    Raises ``UnknownPipeline`` or ``NoActiveVersion``.
+    """
+    name, _, number = key.partition("@")
+    pipeline = PipelineDefinition.objects.filter(key=name).first()
+    if pipeline is None:
+        known = ", ".join(PipelineDefinition.objects.order_by("key").values_list("key", flat=True)[:20])
+        raise UnknownPipeline(f"There is no pipeline {name!r}. There are: {known or 'none; run manage.py seed first'}.")
+    wanted = Q(version=int(number[:9])) if number.isascii() and number.isdigit() else Q(is_active=True)
+    if number and not number.isdigit():
+        raise UnknownPipeline(f"{number!r} is no version number. Write {name} or {name}@1.")
+    version = pipeline.versions.select_related("pipeline").filter(wanted).first()
+    if version is None:
+        raise NoActiveVersion(f"The pipeline {name!r} has no {'version ' + number if number else 'active version'}.")
+    return version
+
+
+@transaction.atomic
+def create_version(
+    *, pipeline: PipelineDefinition, dag: Any, notes: str = "", created_by: User | None = None
+) -> PipelineVersion:
+    """Check the DAG and keep it as the next version, not active yet. Raises ``InvalidDag`` with every fault."""
+    check_dag(dag)
+    PipelineDefinition.objects.select_for_update().get(pk=pipeline.pk)
+    last = pipeline.versions.aggregate(last=Max("version"))["last"] or 0
+    return PipelineVersion.objects.create(
+        pipeline=pipeline, version=last + 1, dag=dag, notes=notes, created_by=created_by
+    )
+
+
+@transaction.atomic
+def activate_version(version: PipelineVersion) -> PipelineVersion:
+    """Make this the version that new runs take. Runs under way keep theirs. Raises ``InvalidDag``."""
+    check_dag(version.dag)
+    PipelineDefinition.objects.select_for_update().get(pk=version.pipeline_id)
+    PipelineVersion.objects.filter(pipeline=version.pipeline_id, is_active=True).update(is_active=False)
+    PipelineVersion.objects.filter(pk=version.pk).update(is_active=True)
+    version.refresh_from_db()
+    return version
+
+
+def check_dag(dag: Any) -> Graph:
+    """Parse a DAG and look up what it names. Raises ``InvalidDag``: ``{path, code, message, hint}`` for each fault."""
+    try:
+        graph = parse_dag(dag)
+    except DagError as error:
+        raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
+    steps = _known_steps(graph.step_references())
+    profiles = _known_profiles(graph.profile_references())
+    problems = [
+        *_unknown(graph.step_references(), steps, "step-version-unknown", "step version"),
+        *_unknown(graph.profile_references(), profiles, "metric-profile-unknown", "metric profile"),
+    ]
+    if problems:
+        raise _invalid(problems)
+    return graph
+
+
+def resolve(version: PipelineVersion) -> tuple[Graph, dict[str, uuid.UUID]]:
+    """The graph and the id of each node's step version. Raises ``InvalidDag``."""
+    graph = check_dag(version.dag)
+    known = _known_steps(graph.step_references())
+    return graph, {node.key: known[node.step_version_id] for node in graph.nodes}
+
+
+def frozen_document(graph: Graph, step_versions: Mapping[str, uuid.UUID]) -> dict[str, Any]:
+    """The canonical DAG with every step version by its id, as a run keeps it."""
+    document = graph.to_document()
+    for node in document["nodes"]:
+        node["stepVersionId"] = str(step_versions[node["key"]])
+    return document
+
+
+def frozen_step_version(node: Node) -> uuid.UUID:
+    """The step version of a node of a frozen document."""
+    return uuid.UUID(node.step_version_id)
+
+
+def check_params(graph: Graph, params: Mapping[str, Any]) -> None:
+    """Raises ``InvalidInput`` unless every key is a node's and every value an object."""
+    for key, value in params.items():
+        if key not in graph.by_key:
+            nodes = ", ".join(node.key for node in graph.nodes[:20])
+            raise InvalidInput(f"The params name {key!r}, which is no node of this pipeline. Its nodes: {nodes}.")
+        if not isinstance(value, Mapping):
+            raise InvalidInput(f"The params of {key!r} must be an object of parameter names and values.")
+
+
+def _known_steps(references: Iterable[Reference]) -> dict[str, uuid.UUID]:
+    """Ids of the step versions among the references, by how they are named: an id or ``step_key@version``."""
+    names = {reference.value for reference in references}
+    keys = {name.partition("@")[0] for name in names if "@" in name}
+    ids = {name for name in names if "@" not in name}
+    found: dict[str, uuid.UUID] = {}
+    for version in StepVersion.objects.filter(Q(pk__in=ids) | Q(step__key__in=keys)).select_related("step"):
+        found[str(version.pk)] = version.pk
+        found[f"{version.step.key}@{version.version}"] = version.pk
+    return found
+
+
+def _known_profiles(references: Iterable[Reference]) -> set[str]:
+    names = {reference.value for reference in references}
+    known: set[str] = set()
+    for pk, key in MetricProfile.objects.values_list("pk", "key"):
+        known |= {str(pk), key}
+    return names & known
+
+
+def _unknown(
+    references: Iterable[Reference], known: Mapping[str, Any] | set[str], code: str, what: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": reference.path,
+            "code": code,
+            "message": f"Node {reference.node_key!r} names the {what} {reference.value!r}, which does not exist.",
+            "hint": f"Make the {what} first, or name one that exists.",
+        }
+        for reference in references
+        if reference.value not in known
+    ]
+
+
+def _invalid(problems: list[dict[str, Any]]) -> InvalidDag:
+    first = problems[0]
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    return InvalidDag(f"The DAG cannot be used. {first['path'] or '/'}: {first['message']}{more}", errors=problems)

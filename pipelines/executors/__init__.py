@@ -1,0 +1,1 @@
+"""Who carries runs forward: ``inline`` in the calling process."""

@@ -1,0 +1,155 @@
+"""From what a step gave back to rows and files: the domain outputs, and a link to each.
+
+Files are stored before the transaction, under a path that belongs to one attempt only; rows are written inside it.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from pipelines.models import (
+    GeneratedArtifact,
+    ModuleTemplate,
+    PipelineRun,
+    SplitAsset,
+    StepOutputLink,
+    StepRun,
+    ValidationResult,
+)
+from pipelines.models.runs import OutputType
+from pipelines.steps.contract import (
+    GeneratedArtifactOutput,
+    ModuleTemplateOutput,
+    Output,
+    OutputFile,
+    SplitAssetOutput,
+    ValidationResultOutput,
+)
+
+OutputRow = SplitAsset | ModuleTemplate | GeneratedArtifact | ValidationResult
+
+
+def output_dir(run_id: uuid.UUID) -> str:
+    """The storage folder of everything a run made."""
+    return f"runs/{run_id}"
+
+
+def attempt_dir(step_run: StepRun) -> str:
+    """The storage folder of one attempt; no other attempt writes there."""
+    place = step_run.node_key if step_run.map_index is None else f"{step_run.node_key}/{step_run.map_index:04d}"
+    again = "" if step_run.attempt == 1 else f".attempt-{step_run.attempt}"
+    return f"{output_dir(step_run.pipeline_run_id)}/{place}{again}"
+
+
+def store_files(step_run: StepRun, outputs: Sequence[Output]) -> list[str]:
+    """Write every file of the outputs to storage; returns the stored names."""
+    folder = attempt_dir(step_run)
+    stored = []
+    for file in _files(outputs):
+        name = f"{folder}/{file.path}"
+        default_storage.delete(name)
+        stored.append(default_storage.save(name, ContentFile(file.content)))
+    return stored
+
+
+def delete_files(stored: Sequence[str]) -> None:
+    """Take back what ``store_files`` wrote, when its transaction did not come to be."""
+    for name in stored:
+        default_storage.delete(name)
+
+
+def write_outputs(run: PipelineRun, step_run: StepRun, outputs: Sequence[Output]) -> list[tuple[OutputType, uuid.UUID]]:
+    """Write the domain rows and one ``StepOutputLink`` for each. The caller holds the transaction."""
+    writer = _Writer(run, attempt_dir(step_run))
+    for output in sorted(outputs, key=_modules_first):
+        writer.add(output)
+    for model, rows in writer.rows.items():
+        model._default_manager.bulk_create(rows)  # type: ignore[arg-type]
+    written = [(OutputType(model.__name__), row.pk) for model, rows in writer.rows.items() for row in rows]
+    StepOutputLink.objects.bulk_create(
+        StepOutputLink(step_run=step_run, target_type=target_type, target_id=target_id)
+        for target_type, target_id in written
+    )
+    return written
+
+
+@dataclass
+class _Writer:
+    """Builds the rows; artifacts find the module they belong to by its output key."""
+
+    run: PipelineRun
+    folder: str
+    rows: dict[type[OutputRow], list[OutputRow]] = field(
+        default_factory=lambda: {ModuleTemplate: [], SplitAsset: [], GeneratedArtifact: [], ValidationResult: []}
+    )
+    modules: dict[str, uuid.UUID] = field(default_factory=dict)
+
+    def add(self, output: Output) -> None:
+        build: dict[type, Callable[..., OutputRow]] = {
+            SplitAssetOutput: self._split_asset,
+            ModuleTemplateOutput: self._module,
+            GeneratedArtifactOutput: self._artifact,
+            ValidationResultOutput: self._validation,
+        }
+        row = build[type(output)](output)
+        self.rows[type(row)].append(row)
+
+    def _split_asset(self, output: SplitAssetOutput) -> SplitAsset:
+        if self.run.design_split_id is None:
+            raise ValueError("a split asset belongs to a design, and this run has none")
+        return SplitAsset(
+            split_id=self.run.design_split_id,
+            kind=output.kind,
+            order=output.order,
+            storage_url=f"{self.folder}/{output.file.path}" if output.file else "",
+            meta={"key": output.key, **output.meta},
+        )
+
+    def _module(self, output: ModuleTemplateOutput) -> ModuleTemplate:
+        module = ModuleTemplate(
+            name=output.name,
+            description=output.description,
+            category=output.category,
+            complexity=output.complexity,
+            html_content=output.html_content,
+            css_content=output.css_content,
+            js_content=output.js_content,
+            tags=list(output.tags),
+        )
+        self.modules[output.key] = module.pk
+        return module
+
+    def _artifact(self, output: GeneratedArtifactOutput) -> GeneratedArtifact:
+        return GeneratedArtifact(
+            design_split_id=self.run.design_split_id,
+            module_id=self.modules.get(output.module_key) if output.module_key else None,
+            type=output.type,
+            content=output.content,
+            content_url=self.folder if output.files else "",
+            meta={"key": output.key, **output.meta, "files": [file.path for file in output.files]},
+        )
+
+    def _validation(self, output: ValidationResultOutput) -> ValidationResult:
+        return ValidationResult(
+            artifact_id=output.artifact_id,
+            design_split_id=self.run.design_split_id,
+            validator=output.validator,
+            status=output.status,
+            message=output.message,
+            details=dict(output.details),
+        )
+
+
+def _modules_first(output: Output) -> bool:
+    return not isinstance(output, ModuleTemplateOutput)
+
+
+def _files(outputs: Sequence[Output]) -> Iterator[OutputFile]:
+    for output in outputs:
+        if isinstance(output, SplitAssetOutput) and output.file is not None:
+            yield output.file
+        elif isinstance(output, GeneratedArtifactOutput):
+            yield from output.files

@@ -1,0 +1,47 @@
+"""Short ways to a pipeline of example steps and to its end."""
+
+from typing import Any
+
+from ir_schemas.models import IRSchema
+from ir_schemas.services import activate_version as activate_schema
+from ir_schemas.services import create_version as create_schema
+from pipelines import definitions, engine
+from pipelines.designs.bundle import DesignBundle
+from pipelines.executors import inline
+from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepDefinition, StepRun, StepVersion
+from tests.pipelines.example_steps import HANDLERS
+
+PAGE = DesignBundle("html", "page.html", "page.html", {"page.html": b"<h1>Hello</h1>"})
+
+
+def steps() -> dict[str, StepVersion]:
+    """A step version for each example handler, by its name."""
+    made = {}
+    for name in HANDLERS:
+        step, _ = StepDefinition.objects.get_or_create(key=name, defaults={"name": name})
+        made[name], _ = StepVersion.objects.get_or_create(step=step, version=1, defaults={"handler": name})
+    return made
+
+
+def pipeline(*nodes: dict[str, Any], key: str = "example", **document: Any) -> PipelineVersion:
+    """An active version with these nodes; a node without ``stepVersionId`` runs ``emit``."""
+    steps()
+    definition, _ = PipelineDefinition.objects.get_or_create(key=key, defaults={"name": key})
+    dag = {"nodes": [{"stepVersionId": "emit@1", **node} for node in nodes], **document}
+    return definitions.activate_version(definitions.create_version(pipeline=definition, dag=dag))
+
+
+def contract(step: str, schema: Any) -> IRSchema:
+    """Put a schema in force for an example step."""
+    owner = steps()[step]
+    return activate_schema(schema=create_schema(model=IRSchema, owner=owner, schema=schema))
+
+
+def run(version: PipelineVersion, **arguments: Any) -> PipelineRun:
+    """Start a run and carry it to its end in this thread."""
+    return inline.carry(engine.start_run(version=version, **arguments).pk, threads=0)
+
+
+def statuses(run: PipelineRun) -> dict[str, str]:
+    """The status of each step run, by node key, or ``key[index]``."""
+    return {str(step_run): step_run.status for step_run in StepRun.objects.filter(pipeline_run=run)}
