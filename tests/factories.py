@@ -1,0 +1,362 @@
+"""One factory for each model: ``PipelineRunFactory()`` gives a saved row with everything it needs around it."""
+
+from typing import Any
+
+import factory
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+from knox.models import AuthToken
+
+from feedback.models import GroundTruth, ReviewFeedback
+from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition
+from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
+from monitoring.models import FeatureFlag, TestResult, TestRun
+from pipelines.models import (
+    AIProcess,
+    AIPrompt,
+    DesignSplit,
+    Embedding,
+    GeneratedArtifact,
+    ModuleTemplate,
+    PipelineDefinition,
+    PipelineRun,
+    PipelineVersion,
+    PromptData,
+    PromptResult,
+    SplitAsset,
+    StepDefinition,
+    StepOutputLink,
+    StepRun,
+    StepVersion,
+    ValidationResult,
+)
+from pipelines.models.ai import DIMENSIONS
+
+PASSWORD = "correct horse battery staple"
+
+
+class UserFactory(DjangoModelFactory):
+    """Signs in with ``PASSWORD``."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"user{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
+    password = factory.django.Password(PASSWORD)
+
+
+class GroupFactory(DjangoModelFactory):
+    class Meta:
+        model = Group
+
+    name = factory.Sequence(lambda n: f"group {n}")
+
+
+class AuthTokenFactory(DjangoModelFactory):
+    class Meta:
+        model = AuthToken
+
+    user = factory.SubFactory(UserFactory)
+
+    @classmethod
+    def _create(cls, model_class: type[AuthToken], *args: Any, **kwargs: Any) -> AuthToken:
+        token, _secret = AuthToken.objects.create(*args, **kwargs)
+        return token
+
+
+class PipelineDefinitionFactory(DjangoModelFactory):
+    class Meta:
+        model = PipelineDefinition
+
+    key = factory.Sequence(lambda n: f"pipeline_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class StepDefinitionFactory(DjangoModelFactory):
+    class Meta:
+        model = StepDefinition
+
+    key = factory.Sequence(lambda n: f"step_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class StepVersionFactory(DjangoModelFactory):
+    class Meta:
+        model = StepVersion
+
+    step = factory.SubFactory(StepDefinitionFactory)
+    version = 1
+    handler = factory.LazyAttribute(lambda row: row.step.key)
+
+
+class PipelineVersionFactory(DjangoModelFactory):
+    """A DAG of one node, ``first``."""
+
+    class Meta:
+        model = PipelineVersion
+
+    pipeline = factory.SubFactory(PipelineDefinitionFactory)
+    version = 1
+    dag = factory.LazyFunction(lambda: {"nodes": [{"key": "first", "stepVersionId": str(StepVersionFactory().pk)}]})
+
+
+class DesignSplitFactory(DjangoModelFactory):
+    class Meta:
+        model = DesignSplit
+
+    name = factory.Sequence(lambda n: f"page-{n}.html")
+    kind = DesignSplit.Kind.HTML
+    entry = "index.html"
+    bundle = "designs/none.zip"
+    sha256 = "0" * 64
+
+
+class SplitAssetFactory(DjangoModelFactory):
+    class Meta:
+        model = SplitAsset
+
+    split = factory.SubFactory(DesignSplitFactory)
+    kind = "hero"
+
+
+class ModuleTemplateFactory(DjangoModelFactory):
+    class Meta:
+        model = ModuleTemplate
+
+    name = factory.Sequence(lambda n: f"module_{n}")
+
+
+class GeneratedArtifactFactory(DjangoModelFactory):
+    class Meta:
+        model = GeneratedArtifact
+
+    design_split = factory.SubFactory(DesignSplitFactory)
+    module = factory.SubFactory(ModuleTemplateFactory)
+    type = "hubspot_module"
+
+
+class ValidationResultFactory(DjangoModelFactory):
+    class Meta:
+        model = ValidationResult
+
+    artifact = factory.SubFactory(GeneratedArtifactFactory)
+    design_split = factory.LazyAttribute(lambda row: row.artifact.design_split)
+    validator = "html"
+    status = ValidationResult.Status.PASSED
+
+
+class PipelineRunFactory(DjangoModelFactory):
+    """A running run; ``finished=True`` completes it."""
+
+    class Meta:
+        model = PipelineRun
+
+    class Params:
+        finished = factory.Trait(
+            status=PipelineRun.Status.COMPLETED, finished_at=factory.LazyFunction(lambda: timezone.now())
+        )
+
+    pipeline_version = factory.SubFactory(PipelineVersionFactory)
+    pipeline = factory.LazyAttribute(lambda row: row.pipeline_version.pipeline)
+    design_split = factory.SubFactory(DesignSplitFactory)
+    dag = factory.LazyAttribute(lambda row: row.pipeline_version.dag)
+
+
+class StepRunFactory(DjangoModelFactory):
+    """A pending step run; ``completed=True`` is one that ran once and succeeded."""
+
+    class Meta:
+        model = StepRun
+
+    class Params:
+        completed = factory.Trait(
+            status=StepRun.Status.COMPLETED,
+            attempt=1,
+            started_at=factory.LazyFunction(lambda: timezone.now()),
+            finished_at=factory.SelfAttribute("started_at"),
+        )
+
+    pipeline_run = factory.SubFactory(PipelineRunFactory)
+    step_version = factory.SubFactory(StepVersionFactory)
+    node_key = factory.Sequence(lambda n: f"node_{n}")
+
+
+class StepOutputLinkFactory(DjangoModelFactory):
+    class Meta:
+        model = StepOutputLink
+
+    step_run = factory.SubFactory(StepRunFactory)
+    target_type = "SplitAsset"
+    target_id = factory.LazyFunction(lambda: SplitAssetFactory().pk)
+
+
+class AIProcessFactory(DjangoModelFactory):
+    class Meta:
+        model = AIProcess
+
+    key = factory.Sequence(lambda n: f"process_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class AIPromptFactory(DjangoModelFactory):
+    class Meta:
+        model = AIPrompt
+
+    process = factory.SubFactory(AIProcessFactory)
+    version = 1
+    content = "Describe {{ section }}."
+
+
+class PromptDataFactory(DjangoModelFactory):
+    class Meta:
+        model = PromptData
+
+    ai_prompt = factory.SubFactory(AIPromptFactory)
+    prompt = "Describe the hero."
+
+
+class PromptResultFactory(DjangoModelFactory):
+    class Meta:
+        model = PromptResult
+
+    prompt_data = factory.SubFactory(PromptDataFactory)
+    result = factory.LazyFunction(lambda: {"text": "A hero."})
+    model = "model-1"
+    provider = "provider"
+
+
+class EmbeddingFactory(DjangoModelFactory):
+    class Meta:
+        model = Embedding
+
+    namespace = "guidelines"
+    ref_type = "guideline"
+    ref_id = factory.Sequence(str)
+    vector = factory.LazyFunction(lambda: [1.0] + [0.0] * (DIMENSIONS - 1))
+    model = "hashing"
+    native_dim = DIMENSIONS
+
+
+class IRSchemaFactory(DjangoModelFactory):
+    class Meta:
+        model = IRSchema
+
+    step_version = factory.SubFactory(StepVersionFactory)
+    version = 1
+    schema = factory.LazyFunction(lambda: {"type": "object"})
+
+
+class IRSchemaDefinitionFactory(DjangoModelFactory):
+    class Meta:
+        model = IRSchemaDefinition
+
+    name = factory.Sequence(lambda n: f"schema {n}")
+    process = factory.SubFactory(AIProcessFactory)
+    version = 1
+    schema = factory.LazyFunction(lambda: {"type": "object"})
+
+
+class IRArtifactFactory(DjangoModelFactory):
+    """A valid IR, with the size and hash of its body."""
+
+    class Meta:
+        model = IRArtifact
+
+    step_run = factory.SubFactory(StepRunFactory, completed=True)
+    ir_json = factory.LazyFunction(dict)
+    outcome = IRArtifact.Outcome.VALID
+    is_valid = True
+    validation_mode = "log"
+
+    @classmethod
+    def _create(cls, model_class: type[IRArtifact], *args: Any, **kwargs: Any) -> IRArtifact:
+        artifact = model_class(*args, **kwargs)
+        artifact.weigh(artifact.ir_json)
+        artifact.save()
+        return artifact
+
+
+class MetricDefinitionFactory(DjangoModelFactory):
+    class Meta:
+        model = MetricDefinition
+
+    key = factory.Sequence(lambda n: f"metric_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+    direction = MetricDefinition.Direction.HIGHER
+
+
+class MetricProfileFactory(DjangoModelFactory):
+    class Meta:
+        model = MetricProfile
+
+    key = factory.Sequence(lambda n: f"profile_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class MetricProfileItemFactory(DjangoModelFactory):
+    class Meta:
+        model = MetricProfileItem
+
+    profile = factory.SubFactory(MetricProfileFactory)
+    metric = factory.SubFactory(MetricDefinitionFactory)
+
+
+class MetricResultFactory(DjangoModelFactory):
+    class Meta:
+        model = MetricResult
+
+    step_run = factory.SubFactory(StepRunFactory, completed=True)
+    metric = factory.SubFactory(MetricDefinitionFactory)
+    value = 0.9
+    passed = True
+
+
+class TestRunFactory(DjangoModelFactory):
+    __test__ = False
+
+    class Meta:
+        model = TestRun
+
+    type = TestRun.Type.AI
+    status = TestRun.Status.PASSED
+    started_at = factory.LazyFunction(timezone.now)
+
+
+class TestResultFactory(DjangoModelFactory):
+    __test__ = False
+
+    class Meta:
+        model = TestResult
+
+    test_run = factory.SubFactory(TestRunFactory)
+    name = factory.Sequence(lambda n: f"Check {n}")
+    status = TestResult.Status.PASSED
+
+
+class FeatureFlagFactory(DjangoModelFactory):
+    class Meta:
+        model = FeatureFlag
+        django_get_or_create = ("key",)
+
+    key = FeatureFlag.Key.PIPELINE_LOGGING_ENABLED
+    value = "on"
+
+
+class ReviewFeedbackFactory(DjangoModelFactory):
+    class Meta:
+        model = ReviewFeedback
+
+    reviewer = "reviewer@example.org"
+
+
+class GroundTruthFactory(DjangoModelFactory):
+    class Meta:
+        model = GroundTruth
+
+    scope = "layout_split"
+    reference_id = factory.Sequence(lambda n: f"page-{n}")
+    version = 1
+    data = factory.LazyFunction(lambda: {"parts": []})
