@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from pipelines.conditions import Verdict
-from pipelines.dag import ForEachError, Graph, Node, TriggerRule
+from pipelines.dag import ForEachError, ForEachPath, Graph, Node, TriggerRule
 
 MAX_BACKOFF_MS = 3_600_000
 
@@ -41,10 +41,16 @@ class NodeStatus(StrEnum):
     @property
     def settled(self) -> bool:
         """Whether it can't change any more."""
-        return self not in _UNSETTLED
+        return self not in (NodeStatus.PENDING, NodeStatus.ACTIVE)
+
+    @property
+    def shown(self) -> str:
+        """As ``status.<node>`` gives it in a condition, in the words of rows: ``failed`` also where tolerated."""
+        return {NodeStatus.TOLERATED: "failed", NodeStatus.BLOCKED: "skipped", NodeStatus.ACTIVE: "running"}.get(
+            self, self.value
+        )
 
 
-_UNSETTLED = frozenset({NodeStatus.PENDING, NodeStatus.ACTIVE})
 _BAD = frozenset({NodeStatus.FAILED, NodeStatus.BLOCKED, NodeStatus.CANCELLED})
 _GOOD = frozenset({NodeStatus.COMPLETED, NodeStatus.TOLERATED})
 
@@ -225,14 +231,14 @@ def _severity(parent: tuple[str, NodeStatus]) -> int:
     return 0 if parent[1] in _BAD else 1
 
 
-def _because_of(key: str, status: NodeStatus) -> Reason:
+def _because_of(key: str, status: NodeStatus, role: str = "parent") -> Reason:
     if status is NodeStatus.FAILED:
-        return Reason(PARENT_FAILED, f"parent {key} failed")
+        return Reason(PARENT_FAILED, f"{role} {key} failed")
     if status is NodeStatus.BLOCKED:
-        return Reason(PARENT_FAILED, f"parent {key} was skipped after a failure above it")
+        return Reason(PARENT_FAILED, f"{role} {key} was skipped after a failure above it")
     if status is NodeStatus.CANCELLED:
-        return Reason(PARENT_CANCELLED, f"parent {key} was cancelled")
-    return Reason(PARENT_SKIPPED, f"parent {key} was skipped")
+        return Reason(PARENT_CANCELLED, f"{role} {key} was cancelled")
+    return Reason(PARENT_SKIPPED, f"{role} {key} was skipped")
 
 
 def _no_success(parents: list[tuple[str, NodeStatus]]) -> Reason:
@@ -305,7 +311,7 @@ class _Scheduling:
         if not self._triggered(node) or not self._condition_holds(node):
             return
         if node.for_each is not None:
-            self._expand(node)
+            self._expand(node, node.for_each)
         elif node.approval:
             self._settle_for_now(node)
             self.wait.append(Item(node.key))
@@ -345,14 +351,11 @@ class _Scheduling:
             self._skip(node, Reason(CONDITION_FALSE, verdict.reason))
         return verdict.value
 
-    def _expand(self, node: Node) -> None:
+    def _expand(self, node: Node, path: ForEachPath) -> None:
         try:
             count = self.view.item_count(node)
         except ForEachError as error:
-            if error.code == "source-missing":
-                self._skip(node, Reason(NO_ITEMS_SOURCE, error.message))
-            else:
-                self._fail(node, Reason(FOR_EACH_ERROR, error.message))
+            self._refuse_expansion(node, path, error)
             return
         if count == 0:
             self.complete.append(node.key)
@@ -363,6 +366,16 @@ class _Scheduling:
             self.expand.append(Expansion(node.key, count, start=0, waiting=True))
         else:
             self.expanded.append((node, count))
+
+    def _refuse_expansion(self, node: Node, path: ForEachPath, error: ForEachError) -> None:
+        """No IR to run over: the node is skipped, and blocked where that is due to a failure. No list: it fails."""
+        if error.code != "source-missing":
+            self._fail(node, Reason(FOR_EACH_ERROR, error.message))
+            return
+        self._load([path.source])
+        status = self.known[path.source]
+        missing = Reason(NO_ITEMS_SOURCE, error.message)
+        self._skip(node, _because_of(path.source, status, "source") if status in _BAD else missing)
 
     def _skip(self, node: Node, reason: Reason) -> None:
         self.skip[node.key] = reason

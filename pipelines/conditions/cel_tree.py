@@ -71,15 +71,25 @@ def read_tree(serialized: bytes) -> Tree:
     return _expression(_one(checked, 4), overloads)
 
 
-def children(tree: Tree) -> tuple[Tree, ...]:
-    """The parts of a tree, one level down."""
+def walk(root: Tree) -> Iterator[tuple[Tree, tuple[Loop, ...]]]:
+    """Every part of a tree, with the loops in whose body it stands, outermost first."""
+    stack: list[tuple[Tree, tuple[Loop, ...]]] = [(root, ())]
+    while stack:
+        tree, loops = stack.pop()
+        yield tree, loops
+        if isinstance(tree, Loop):
+            stack.append((tree.over, loops))
+            stack.extend((part, (*loops, tree)) for part in tree.body)
+        else:
+            stack.extend((child, loops) for child in _children(tree))
+
+
+def _children(tree: Constant | Identifier | Select | Call | Literal) -> tuple[Tree, ...]:
     if isinstance(tree, Select):
         return (tree.operand,)
     if isinstance(tree, Call):
         return tree.args
-    if isinstance(tree, Literal):
-        return tree.elements
-    return (tree.over, *tree.body) if isinstance(tree, Loop) else ()
+    return tree.elements if isinstance(tree, Literal) else ()
 
 
 def _expression(message: bytes, overloads: dict[int, frozenset[str]]) -> Tree:
