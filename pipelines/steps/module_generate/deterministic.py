@@ -1,0 +1,110 @@
+"""The generator that needs no model: take the part apart, put it together again, and compare.
+
+Rendered with its defaults, a module must show every word of its source. Where a repeater lost some, the part is built
+again without it; where that is not enough, without any; and in the end as one formatted-text field.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from metrics.text import word_tokens
+from pipelines.hubspot.fields import Field, default_values
+from pipelines.hubspot.template import HublError, HublTemplate, parse_hubl
+from pipelines.hubspot.tokens import count_tokens, shown_text
+from pipelines.steps.contract import StepError
+from pipelines.steps.module_generate.draft import Draft, Generator, Part
+from pipelines.steps.module_generate.meta import count_fields
+from pipelines.steps.module_generate.nodes import Node
+from pipelines.steps.module_generate.source import PartSource, read_part
+from pipelines.steps.module_generate.styles import part_styles
+from pipelines.steps.module_generate.unify import Unifier
+from pipelines.steps.module_generate.write import collect_fields, write_template
+
+MAX_FIELDS = 400
+_MAX_UNDOS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    html: str
+    fields: list[Field]
+    template: HublTemplate
+    rendered: str
+    missing: Counter[str]
+
+
+def generate(part: Part) -> Draft:
+    """A module for ``part``. Raises ``StepError`` (``part-too-large``, ``part-without-content``)."""
+    markup = part.html
+    if markup is None:
+        markup = f'<img src="{escape(part.image or "")}" alt="{escape(part.label)}">'
+    source = read_part(markup, base_url=part.design.base_url if part.design else None)
+    source_html = source.markup() if part.design and part.design.base_url else markup
+    styles = part_styles(source.root, source.css, part.design)
+    attempt = _best_attempt(part.kind, source)
+    notes = [*source.notes, *styles.notes]
+    if attempt.missing:
+        notes.append(f"{attempt.missing.total()} words of the source are missing from the module.")
+    if not source.simple:
+        notes.append("The part is too large or nests too deeply to be taken apart; it is one formatted-text field.")
+    return Draft(
+        html=attempt.html,
+        css=styles.css,
+        fields=attempt.fields,
+        source_html=source_html,
+        rendered_html=attempt.rendered,
+        tokens=count_tokens(attempt.template, attempt.fields),
+        notes=notes,
+    )
+
+
+DETERMINISTIC = Generator("deterministic", "1", generate)
+
+
+def _best_attempt(kind: str, source: PartSource) -> _Attempt:
+    """The first attempt that loses no word, or else the one that loses fewest."""
+    words = Counter(word_tokens(shown_text(source.markup())))
+    best: _Attempt | None = None
+    for attempt in _attempts(kind, source, words):
+        if best is None or attempt.missing.total() < best.missing.total():
+            best = attempt
+        if not best.missing:
+            return best
+    if best is None:
+        raise StepError("part-too-large", "The part has more content than one module holds; split it into more parts.")
+    return best
+
+
+def _attempts(kind: str, source: PartSource, words: Counter[str]) -> Iterator[_Attempt]:
+    if source.simple:
+        banned: set[str] = set()
+        for _ in range(_MAX_UNDOS):
+            unifier = Unifier(source.copy(), kind=kind, banned=banned)
+            attempt = _attempt(unifier.tree(), words)
+            if attempt is None:
+                break
+            yield attempt
+            banned |= {path for path, own in unifier.words.items() if own & attempt.missing}
+        attempt = _attempt(Unifier(source.copy(), kind=kind, repeaters=False).tree(), words)
+        if attempt:
+            yield attempt
+    attempt = _attempt(Unifier(source.copy(), kind=kind).plain_tree(), words)
+    if attempt:
+        yield attempt
+
+
+def _attempt(nodes: Sequence[Node], words: Counter[str]) -> _Attempt | None:
+    """The tree as a module, and the words that it lost; None for one past the limits of a module."""
+    template_html = write_template(nodes)
+    fields = collect_fields(nodes)
+    if count_fields(fields) > MAX_FIELDS:
+        return None
+    try:
+        template = parse_hubl(template_html)
+        rendered = template.render(default_values(fields))
+    except HublError:
+        return None
+    missing = words - Counter(word_tokens(shown_text(rendered)))
+    return _Attempt(template_html, fields, template, rendered, missing)

@@ -1,0 +1,149 @@
+"""Write a template tree as HubL, and collect its fields with their defaults."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.hubspot.fields import Field, build_field, build_repeater
+from pipelines.steps.module_generate.attributes import ID_CLOSE, ID_OPEN
+from pipelines.steps.module_generate.naming import singular
+from pipelines.steps.module_generate.nodes import Code, FormChoice, Node, Repeat, Slot, When, repeats_in, slots_in
+
+# An e-mail address is kept without its scheme, as HubSpot's editor stores it.
+_LINK_HREF = (
+    "{% macro link_href(link) %}"
+    '{{ (link.url.type == "EMAIL_ADDRESS" ? "mailto:" ~ link.url.href : link.url.href)|escape_url }}'
+    "{% endmacro %}\n"
+)
+_FORM_TAG = (
+    '{% form form_to_use="{{ $.form_id }}" response_response_type="{{ $.response_type }}" '
+    'response_message="{{ $.message }}" %}'
+)
+_HUBL = re.compile(r"\{[{%#]")
+_MARKED_ID = re.compile(f"{ID_OPEN}([^{ID_CLOSE}]*){ID_CLOSE}")
+_SEVERAL_SPACES = re.compile(r"\n\s*\n+")
+
+
+def write_template(nodes: Sequence[Node]) -> str:
+    """The module's HubL. Names every slot and repeater on the way: unique within their group."""
+    _name_all(nodes)
+    body = _write(nodes, "module", frozenset({"module", "name", "loop", "link_href"}))
+    body = _SEVERAL_SPACES.sub("\n", body).strip() + "\n"
+    return (_LINK_HREF if "link_href(" in body else "") + body
+
+
+def collect_fields(nodes: Sequence[Node]) -> list[Field]:
+    """``fields.json`` of a tree that was written: fields in the order of their first showing."""
+    return _fields(nodes, [0])
+
+
+def _name_all(nodes: Sequence[Node]) -> None:
+    taken: set[str] = set()
+    for item in _named_in(nodes):
+        if not item.name:
+            item.name = _unique(item.role.name, taken)
+        taken.add(item.name)
+        if isinstance(item, Repeat):
+            _name_all(item.body)
+
+
+def _named_in(nodes: Sequence[Node]) -> list[Slot | Repeat]:
+    found: list[Slot | Repeat] = []
+    for node in nodes:
+        if isinstance(node, Code | When | FormChoice):
+            found.append(node.slot)
+        if isinstance(node, When | FormChoice):
+            found += _named_in(node.body)
+        if isinstance(node, Repeat):
+            found.append(node)
+    return found
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def _write(nodes: Sequence[Node], scope: str, variables: frozenset[str]) -> str:
+    return "".join(node if isinstance(node, str) else _write_node(node, scope, variables) for node in nodes)
+
+
+def _write_node(node: Code | When | FormChoice | Repeat, scope: str, variables: frozenset[str]) -> str:
+    if isinstance(node, Repeat):
+        return _write_repeat(node, scope, variables)
+    field = f"{scope}.{node.slot.name}"
+    if isinstance(node, Code):
+        return _guarded(node).replace("$", field)
+    body = _write(node.body, scope, variables)
+    if isinstance(node, When):
+        return f"{{% if {node.test.replace('$', field)} %}}{body}{{% endif %}}"
+    chosen = _FORM_TAG.replace("$", field)
+    return f"{{% if {field}.form_id %}}{chosen}{{% else %}}{body}{{% endif %}}"
+
+
+def _guarded(code: Code) -> str:
+    """Text that looks like HubL is written so that HubSpot, which renders values too, shows it as it is."""
+    if code.slot.kind == "text" and any(_HUBL.search(str(value)) for value in code.slot.values):
+        return code.hubl.replace(" }}", "|escape_jinjava }}")
+    return code.hubl
+
+
+def _write_repeat(repeat: Repeat, scope: str, variables: frozenset[str]) -> str:
+    variable = _unique(singular(repeat.name), set(variables))
+    body = _write(repeat.body, variable, variables | {variable})
+    number = ""
+    if scope == "module" and ID_OPEN in body:
+        number = f"{{% set {variable}_number = loop.index %}}"
+        body = _MARKED_ID.sub(rf"{{{{ name }}}}-\1-{{{{ {variable}_number }}}}", body)
+    return f"{{% for {variable} in {scope}.{repeat.name} %}}{number}{body}{repeat.gap}{{% endfor %}}"
+
+
+def _fields(nodes: Sequence[Node], instances: Sequence[int]) -> list[Field]:
+    fields: list[Field] = []
+    seen: set[int] = set()
+    for item in _named_in(nodes):
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        fields.append(_repeater_field(item, instances) if isinstance(item, Repeat) else _field(item, instances))
+    return fields
+
+
+def _field(slot: Slot, instances: Sequence[int]) -> Field:
+    default = slot.values[instances[0]] if instances else slot.values[0]
+    number = re.search(r"_(\d+)$", slot.name)
+    label = f"{slot.role.label} {number[1]}" if number and slot.name != slot.role.name else slot.role.label
+    properties: dict[str, Any] = {"help_text": slot.role.help, "locked": slot.locked}
+    if slot.kind == "image":
+        properties |= {"inline_help_text": slot.role.help, "resizable": True, "responsive": True, "show_loading": True}
+    elif slot.kind in ("form", "url"):
+        properties["inline_help_text"] = slot.role.help
+    if slot.kind in ("link", "url"):
+        properties["supported_types"] = ["EXTERNAL", "CONTENT", "FILE", "EMAIL_ADDRESS", "BLOG"]
+    if slot.kind == "boolean":
+        properties["display"] = "toggle"
+    return build_field(slot.kind, slot.name, label, default, **properties)
+
+
+def _repeater_field(repeat: Repeat, instances: Sequence[int]) -> Field:
+    children = _fields(repeat.body, [0])
+    items = [_values(repeat.body, index) for instance in instances for index in _items_of(repeat, instance)]
+    number = re.search(r"_(\d+)$", repeat.name)
+    label = f"{repeat.role.label} {number[1]}" if number and repeat.name != repeat.role.name else repeat.role.label
+    return build_repeater(repeat.name, label, children, items, inline_help_text=repeat.role.help)
+
+
+def _items_of(repeat: Repeat, instance: int) -> range:
+    start = sum(repeat.counts[:instance])
+    return range(start, start + repeat.counts[instance])
+
+
+def _values(nodes: Sequence[Node], index: int) -> dict[str, Any]:
+    """The field values of one item."""
+    values: dict[str, Any] = {slot.name: slot.values[index] for slot in slots_in(nodes)}
+    for repeat in repeats_in(nodes):
+        values[repeat.name] = [_values(repeat.body, item) for item in _items_of(repeat, index)]
+    return values
