@@ -22,6 +22,7 @@ from pipelines.steps.module_generate.nodes import Code, Node, Slot, When
 ID_OPEN, ID_CLOSE = "\ufdd2", "\ufdd3"
 ESCAPE_TEXT = "{{ $|escape_html }}"
 _BACKGROUND = re.compile(r"^(.*?url\(\s*)(['\"]?)([^'\")]+)\2(\s*\).*)$", re.IGNORECASE | re.DOTALL)
+_MARK = re.compile(rf"{ID_OPEN}\d:([^{ID_CLOSE}]*){ID_CLOSE}")
 _HUBL_BRACE = re.compile(r"\{(?=[{%#])")
 _PIXELS = re.compile(r"\d{1,5}")
 
@@ -60,7 +61,17 @@ def _plain(name: str, elements: Elements) -> list[Node]:
         return [_constant(name, values[0] or "")]
     if name == "class":
         return _class_list([value or "" for value in values], elements)
-    slot = Slot("text", attribute_role(elements[0], name), [value or "" for value in values], locked=True)
+    role = attribute_role(elements[0], name)
+    given = {value for value in values if value is not None}
+    if len(given) == 1 and ID_OPEN in (only := given.pop()):
+        return [
+            When(
+                Slot("boolean", role, [value is not None for value in values], locked=True),
+                "$",
+                [_constant(name, only)],
+            )
+        ]
+    slot = Slot("text", role, [_MARK.sub(r"\1", value or "") for value in values], locked=True)
     shown = Code(slot, f' {name}="{{{{ $|escape_attr }}}}"')
     return [shown] if None not in values else [When(slot, "$", [shown])]
 
@@ -155,7 +166,8 @@ def _input_text(name: str) -> Any:
             return []
         role = text_role(elements[0].makeelement("button")) if is_button else text_role(elements[0])
         slot = Slot("text", role, values)
-        return [When(slot, "$", [Code(slot, f' {name}="{{{{ $|escape_attr }}}}"')])]
+        shown = Code(slot, f' {name}="{{{{ $|escape_attr }}}}"')
+        return [shown] if all(values) else [When(slot, "$", [shown])]
 
     return build
 

@@ -86,6 +86,7 @@ _GROUP_ROLES_BY_CLASS = (
     (re.compile(r"\brow\b"), Role("rows", "Rows", "One entry for each row.")),
     (re.compile(r"\bcol"), Role("columns", "Columns", "One entry for each column.")),
 )
+_DRAWN_NAMES = {"br": "line break", "hr": "line", "i": "icon", "svg": "icon"}
 _ENTRIES = Role("entries", "Entries", "One entry for each repeated block.")
 _SINGULARS = {"entries": "entry", "list_entries": "entry", "gallery": "picture", "series": "part"}
 
@@ -117,6 +118,14 @@ def attribute_role(element: html.HtmlElement, name: str) -> Role:
         return Role("style_class", "Style class", "Class names that give this entry its own look.")
     readable = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip() or "attribute"
     return Role(field_name(f"{element.tag}_{readable}"), f"{readable.capitalize()} attribute", f"The {name} attribute.")
+
+
+def switch_role(element: html.HtmlElement) -> Role:
+    """A switch for an element that only some items have."""
+    drawn = next((near for near in element.iter("i", "svg", "br", "hr") if near is element or len(element) == 1), None)
+    name = _DRAWN_NAMES[str(drawn.tag)] if drawn is not None else text_role(element).name
+    readable = "detail" if name == "text" else name.replace("_", " ")
+    return Role(f"show_{readable.replace(' ', '_')}", f"Show {readable}", "Switch this part of the entry on or off.")
 
 
 def link_role(element: html.HtmlElement) -> Role:

@@ -6,6 +6,7 @@ fall out of the same few functions. Nothing is thrown away: where items are too 
 becomes one formatted-text field each.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ _INSIDE_PROSE = (
 # The content of these is one piece: taken apart, it would lose its line breaks or its drawing.
 _WHOLE = frozenset({"canvas", "math", "pre", "svg"})
 _LEAST_FILLED = 0.5
+_PREFORMATTED = re.compile(r"<(pre|textarea)\b", re.IGNORECASE)
+_INDENTATION = re.compile(r"[ \t]*\n\s*")
 
 
 class _UnlikeError(Exception):
@@ -108,7 +111,7 @@ class Unifier:
 
     def plain_tree(self) -> list[Node]:
         """The whole part as one formatted-text field, for one that cannot be taken apart."""
-        return [_rich([guard_braces(inner_html(self._source.root))], naming.text_role(self._source.root, rich=True))]
+        return [_rich([inner_html(self._source.root)], naming.text_role(self._source.root, rich=True))]
 
     def _element(self, elements: Sequence[html.HtmlElement], depth: int, level: int) -> list[Node]:
         tag = str(elements[0].tag)
@@ -170,7 +173,7 @@ class Unifier:
     def _rich_content(self, elements: Sequence[html.HtmlElement]) -> Code:
         for element in elements:
             self._restore_ids(element)
-        values = [guard_braces(inner_html(element).strip()) for element in elements]
+        values = [inner_html(element).strip() for element in elements]
         return _rich(values, naming.text_role(elements[0], rich=True))
 
     def _sequence(self, children: list[_Child], depth: int, level: int) -> list[Node]:
@@ -181,9 +184,7 @@ class Unifier:
                 nodes += _text_run([segment.text], _text_owner(children))
             elif segment.kind == "prose":
                 values = ["\n".join(outer_html(block[0]) for block in segment.blocks)]
-                nodes.append(
-                    _rich([guard_braces(value) for value in values], naming.text_role(segment.first, rich=True))
-                )
+                nodes.append(_rich(values, naming.text_role(segment.first, rich=True)))
             elif segment.kind == "repeat":
                 nodes += self._repeat([segment], depth, level)
             else:
@@ -235,7 +236,7 @@ class Unifier:
         if depth == 0:
             words = " ".join(shown_text(outer_html(element)) for block in flat for element in block)
             self.words[path] = Counter(word_tokens(words))
-            self._share_ids(flat)
+        self._share_ids(flat, depth)
         body: list[Node] = []
         gap = _indented(_gap_before(flat[min(1, len(flat) - 1)][0]), level + 1)
         for place in range(len(flat[0])):
@@ -314,31 +315,30 @@ class Unifier:
         spread(nodes, present, len(column))
         return [_optional([gap, *nodes], segments[0].first, present, len(column))]
 
-    def _share_ids(self, blocks: Sequence[tuple[html.HtmlElement, ...]]) -> None:
+    def _share_ids(self, blocks: Sequence[tuple[html.HtmlElement, ...]], depth: int) -> None:
         """Give ids that items number by hand (``answer1``, ``answer2``) one common mark, with all that refers to them.
 
-        Only for ids that nothing outside their item refers to; the mark becomes an id with the item's number.
+        Only for ids that nothing outside their item refers to, and of elements that an item has one of; the mark is
+        written as an id with the item's number.
         """
-        owned = [[element for top in block for element in top.iter(etree.Element)] for block in blocks]
-        named = [[element for element in elements if element.get("id")] for elements in owned]
-        if not named[0] or len({tuple(str(element.tag) for element in elements) for elements in named}) > 1:
-            return
         marks: dict[str, str] = {}
-        for place, alike in enumerate(zip(*named, strict=True)):
+        owner = {element: index for index, block in enumerate(blocks) for top in block for element in top.iter()}
+        for alike in _alike_with_ids(blocks):
             ids = [element.get("id", "") for element in alike]
-            if len(set(ids)) == len(ids):
-                stem = naming.field_name(_shared_start(ids).rstrip("0123456789-_") or str(alike[0].tag))
-                taken = f"{ID_OPEN}{stem.replace('_', '-')}"
-                mark = taken + (f"-{place}" if f"{taken}{ID_CLOSE}" in marks.values() else "") + ID_CLOSE
-                marks |= dict.fromkeys(ids, mark)
-        inside = [set(elements) for elements in owned]
-        for elements, own in zip(named, inside, strict=True):
-            for element in elements:
-                if not self._referring.get(element.get("id", ""), set()) <= own:
-                    return
-        for elements in owned:
-            for element in elements:
-                self._mark_ids(element, marks)
+            holders: dict[str, set[int | None]] = {}
+            for index, name in enumerate(ids):
+                holders.setdefault(name, set()).add(index)
+            referred = ((name, element) for name in holders for element in self._referring.get(name, ()))
+            if len(holders) == 1 or any(
+                name in marks or owner.get(near) not in holders[name] for name, near in referred
+            ):
+                continue
+            stem = naming.field_name(_shared_start(ids).rstrip("0123456789-_") or str(alike[0].tag)).replace("_", "-")
+            if any(f":{stem}{ID_CLOSE}" in mark for mark in marks.values()):
+                stem += f"-{len(marks)}"
+            marks |= dict.fromkeys(ids, f"{ID_OPEN}{depth}:{stem}{ID_CLOSE}")
+        for element in owner if marks else ():
+            self._mark_ids(element, marks)
 
     def _mark_ids(self, element: html.HtmlElement, marks: dict[str, str]) -> None:
         changed = {"id": marks[element.get("id", "")]} if element.get("id") in marks else {}
@@ -348,7 +348,8 @@ class Unifier:
                 words = (marks[reference] if word == reference else word for word in value.split())
                 changed[name] = f"#{marks[reference]}" if value.startswith("#") else " ".join(words)
         if changed:
-            self._original_ids[element] = {name: element.get(name, "") for name in changed}
+            originals = self._original_ids.setdefault(element, {})
+            originals |= {name: element.get(name, "") for name in changed if name not in originals}
             for name, value in changed.items():
                 element.set(name, value)
 
@@ -365,6 +366,22 @@ def _referring_elements(root: html.HtmlElement) -> dict[str, set[html.HtmlElemen
         for _, reference in local_references(element):
             referring.setdefault(reference, set()).add(element)
     return referring
+
+
+def _alike_with_ids(blocks: Sequence[tuple[html.HtmlElement, ...]]) -> list[list[html.HtmlElement]]:
+    """For each place where every block has just one element with an id: those elements, in the order of the blocks."""
+    by_place: dict[str, list[tuple[int, html.HtmlElement]]] = {}
+    for index, block in enumerate(blocks):
+        paths: dict[html.HtmlElement | None, str] = {}
+        for number, top in enumerate(block):
+            for element in top.iter(etree.Element):
+                paths[element] = f"{paths.get(element.getparent(), number)}/{element.tag}"
+                if element.get("id"):
+                    by_place.setdefault(paths[element], []).append((index, element))
+    everywhere = list(range(len(blocks)))
+    return [
+        [element for _, element in found] for found in by_place.values() if [index for index, _ in found] == everywhere
+    ]
 
 
 def _children(element: html.HtmlElement) -> list[_Child]:
@@ -452,7 +469,8 @@ def _text(values: list[str], role: Role) -> Code:
 
 
 def _rich(values: list[str], role: Role) -> Code:
-    return Code(Slot("richtext", role, values), "{{ $ }}")
+    tidy = [value if _PREFORMATTED.search(value) else _INDENTATION.sub("\n", value) for value in values]
+    return Code(Slot("richtext", role, [guard_braces(value) for value in tidy]), "{{ $ }}")
 
 
 def _text_run(texts: Sequence[_Text], owner: html.HtmlElement | None) -> list[Node]:
@@ -477,6 +495,5 @@ def _optional(nodes: list[Node], element: html.HtmlElement, present: Sequence[in
             return When(slot, "$", nodes)
         if slot.kind == "image" and all(slot.values[index]["src"] for index in present):
             return When(slot, "$.src", nodes)
-    name = naming.text_role(element).name
-    role = Role(f"show_{name}", f"Show {name.replace('_', ' ')}", "Switch this part of the entry on or off.")
-    return When(Slot("boolean", role, [index in present for index in range(count)]), "$", nodes)
+    switch = Slot("boolean", naming.switch_role(element), [index in present for index in range(count)])
+    return When(switch, "$", nodes)

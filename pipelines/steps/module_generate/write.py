@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.hubspot.fields import Field, build_field, build_repeater
@@ -20,14 +21,13 @@ _FORM_TAG = (
     'response_message="{{ $.message }}" %}'
 )
 _HUBL = re.compile(r"\{[{%#]")
-_MARKED_ID = re.compile(f"{ID_OPEN}([^{ID_CLOSE}]*){ID_CLOSE}")
 _SEVERAL_SPACES = re.compile(r"\n\s*\n+")
 
 
 def write_template(nodes: Sequence[Node]) -> str:
     """The module's HubL. Names every slot and repeater on the way: unique within their group."""
     _name_all(nodes)
-    body = _write(nodes, "module", frozenset({"module", "name", "loop", "link_href"}))
+    body = _write(nodes, _Scope())
     body = _SEVERAL_SPACES.sub("\n", body).strip() + "\n"
     return (_LINK_HREF if "link_href(" in body else "") + body
 
@@ -67,17 +67,29 @@ def _unique(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _write(nodes: Sequence[Node], scope: str, variables: frozenset[str]) -> str:
-    return "".join(node if isinstance(node, str) else _write_node(node, scope, variables) for node in nodes)
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where a field is written: ``holder`` is what has it, ``loops`` the variables of the loops around it."""
+
+    holder: str = "module"
+    loops: tuple[str, ...] = ()
+
+    def inside(self, group: str) -> "_Scope":
+        variable = _unique(singular(group), {"module", "name", "loop", "link_href", *self.loops})
+        return _Scope(variable, (*self.loops, variable))
 
 
-def _write_node(node: Code | When | FormChoice | Repeat, scope: str, variables: frozenset[str]) -> str:
+def _write(nodes: Sequence[Node], scope: _Scope) -> str:
+    return "".join(node if isinstance(node, str) else _write_node(node, scope) for node in nodes)
+
+
+def _write_node(node: Code | When | FormChoice | Repeat, scope: _Scope) -> str:
     if isinstance(node, Repeat):
-        return _write_repeat(node, scope, variables)
-    field = f"{scope}.{node.slot.name}"
+        return _write_repeat(node, scope)
+    field = f"{scope.holder}.{node.slot.name}"
     if isinstance(node, Code):
         return _guarded(node).replace("$", field)
-    body = _write(node.body, scope, variables)
+    body = _write(node.body, scope)
     if isinstance(node, When):
         return f"{{% if {node.test.replace('$', field)} %}}{body}{{% endif %}}"
     chosen = _FORM_TAG.replace("$", field)
@@ -91,14 +103,15 @@ def _guarded(code: Code) -> str:
     return code.hubl
 
 
-def _write_repeat(repeat: Repeat, scope: str, variables: frozenset[str]) -> str:
-    variable = _unique(singular(repeat.name), set(variables))
-    body = _write(repeat.body, variable, variables | {variable})
-    number = ""
-    if scope == "module" and ID_OPEN in body:
-        number = f"{{% set {variable}_number = loop.index %}}"
-        body = _MARKED_ID.sub(rf"{{{{ name }}}}-\1-{{{{ {variable}_number }}}}", body)
-    return f"{{% for {variable} in {scope}.{repeat.name} %}}{number}{body}{repeat.gap}{{% endfor %}}"
+def _write_repeat(repeat: Repeat, outer: _Scope) -> str:
+    """A loop; ids that its items share get the numbers of this loop and those around it."""
+    scope = outer.inside(repeat.name)
+    numbers = "-".join(f"{{{{ {variable}_number }}}}" for variable in scope.loops)
+    shared_id = re.compile(rf"{ID_OPEN}{len(outer.loops)}:([^{ID_CLOSE}]*){ID_CLOSE}")
+    body = shared_id.sub(rf"{{{{ name }}}}-\1-{numbers}", _write(repeat.body, scope))
+    number = f"{scope.holder}_number"
+    counted = f"{{% set {number} = loop.index %}}" if f"{{{{ {number} }}}}" in body else ""
+    return f"{{% for {scope.holder} in {outer.holder}.{repeat.name} %}}{counted}{body}{repeat.gap}{{% endfor %}}"
 
 
 def _fields(nodes: Sequence[Node], instances: Sequence[int]) -> list[Field]:
