@@ -235,7 +235,7 @@ def _because_of(key: str, status: NodeStatus, role: str = "parent") -> Reason:
     if status is NodeStatus.FAILED:
         return Reason(PARENT_FAILED, f"{role} {key} failed")
     if status is NodeStatus.BLOCKED:
-        return Reason(PARENT_FAILED, f"{role} {key} was skipped after a failure above it")
+        return Reason(PARENT_FAILED, f"{role} {key} could not run")
     if status is NodeStatus.CANCELLED:
         return Reason(PARENT_CANCELLED, f"{role} {key} was cancelled")
     return Reason(PARENT_SKIPPED, f"{role} {key} was skipped")

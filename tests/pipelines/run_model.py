@@ -27,7 +27,6 @@ class RunModel:
     graph: Graph
     conditions: Mapping[str, Verdict] = field(default_factory=dict)
     item_counts: Mapping[str, int | ForEachError] = field(default_factory=dict)
-    incremental: bool = True
     check: Callable[["RunModel", Moves, Moves], None] | None = None
 
     def __post_init__(self) -> None:
@@ -83,28 +82,42 @@ class RunModel:
     def start(self) -> None:
         self.carry_out(next_moves(self.graph, self))
 
-    def settle(self, item: Item, state: str) -> None:
+    def settle(self, item: Item, state: str) -> Moves:
         assert self.rows[item] in ("ready", "running")
         self.rows[item] = state
         self.log.append((state, item))
-        self.advance([item.node_key])
+        return self.advance([item.node_key])
 
-    def approve(self, item: Item) -> None:
+    def approve(self, item: Item) -> Moves:
         assert self.rows[item] == "waiting"
-        self.advance([], approved=[item])
+        return self.advance([], approved=[item])
 
     def cancel(self) -> None:
         self.cancel_requested = True
         self.carry_out(cancel_moves(self.graph, self))
         self.advance([])
 
-    def advance(self, touched: Collection[str], approved: Sequence[Item] = ()) -> None:
+    def advance(self, touched: Collection[str], approved: Sequence[Item] = ()) -> Moves:
         moves = next_moves(self.graph, self, touched=touched, approved=approved)
-        if self.check is not None:
-            self.check(self, moves, next_moves(self.graph, self, approved=approved))
+        full = next_moves(self.graph, self, approved=approved) if self.check else None
         self.carry_out(moves)
+        if self.check is not None and full is not None:
+            self.check(self, moves, full)
+        return moves
+
+    def forget(self, keys: Collection[str]) -> None:
+        """As a rerun does: the nodes have no rows any more, and the run goes on."""
+        for key in keys:
+            for item in self.rows_of.pop(key, ()):
+                del self.rows[item]
+            self.skip_codes.pop(key, None)
+        self.finished = None
 
     def carry_out(self, moves: Moves) -> None:
+        self.skip_codes.update({key: reason.code for key, reason in moves.skip.items()})
+        self._write_all(map(Item, moves.skip), "skipped")
+        self._write_all(map(Item, moves.fail), "failed")
+        self._write_all(map(Item, moves.complete), "completed")
         self._write_all(moves.start, "ready")
         self._write_all(moves.hold, "held")
         self._write_all(moves.wait, "waiting")
@@ -112,10 +125,6 @@ class RunModel:
             items = [Item(expansion.node_key, index) for index in range(expansion.count)]
             self._write_all(items[: expansion.start], "ready")
             self._write_all(items[expansion.start :], "waiting" if expansion.waiting else "held")
-        self.skip_codes.update({key: reason.code for key, reason in moves.skip.items()})
-        self._write_all(map(Item, moves.skip), "skipped")
-        self._write_all(map(Item, moves.fail), "failed")
-        self._write_all(map(Item, moves.complete), "completed")
         for key in moves.cancel:
             self._cancel(key)
         if moves.finish is not None:
