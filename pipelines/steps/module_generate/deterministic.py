@@ -6,7 +6,7 @@ again without it; where that is not enough, without any; and in the end as one f
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from metrics.text import word_tokens
@@ -15,8 +15,7 @@ from pipelines.hubspot.template import HublError, HublTemplate, parse_hubl
 from pipelines.hubspot.tokens import count_tokens, shown_text
 from pipelines.steps.contract import StepError
 from pipelines.steps.module_generate.draft import Draft, Generator, Part
-from pipelines.steps.module_generate.meta import count_fields
-from pipelines.steps.module_generate.nodes import Node
+from pipelines.steps.module_generate.nodes import Node, count_slots
 from pipelines.steps.module_generate.source import PartSource, read_part
 from pipelines.steps.module_generate.styles import part_styles
 from pipelines.steps.module_generate.unify import Unifier
@@ -33,6 +32,7 @@ class _Attempt:
     template: HublTemplate
     rendered: str
     missing: Counter[str]
+    whole: bool = False
 
 
 def generate(part: Part) -> Draft:
@@ -41,13 +41,13 @@ def generate(part: Part) -> Draft:
     if markup is None:
         markup = f'<img src="{escape(part.image or "")}" alt="{escape(part.label)}">'
     source = read_part(markup, base_url=part.design.base_url if part.design else None)
-    source_html = source.markup() if part.design and part.design.base_url else markup
+    source_html = source.markup() if part.design and part.design.base_url else source.text
     styles = part_styles(source.root, source.css, part.design)
     attempt = _best_attempt(part.kind, source)
     notes = [*source.notes, *styles.notes]
     if attempt.missing:
         notes.append(f"{attempt.missing.total()} words of the source are missing from the module.")
-    if not source.simple:
+    if attempt.whole:
         notes.append("The part is too large or nests too deeply to be taken apart; it is one formatted-text field.")
     return Draft(
         html=attempt.html,
@@ -78,29 +78,30 @@ def _best_attempt(kind: str, source: PartSource) -> _Attempt:
 
 
 def _attempts(kind: str, source: PartSource, words: Counter[str]) -> Iterator[_Attempt]:
-    if source.simple:
-        banned: set[str] = set()
-        for _ in range(_MAX_UNDOS):
-            unifier = Unifier(source.copy(), kind=kind, banned=banned)
-            attempt = _attempt(unifier.tree(), words)
-            if attempt is None:
-                break
-            yield attempt
-            banned |= {path for path, own in unifier.words.items() if own & attempt.missing}
-        attempt = _attempt(Unifier(source.copy(), kind=kind, repeaters=False).tree(), words)
-        if attempt:
-            yield attempt
-    attempt = _attempt(Unifier(source.copy(), kind=kind).plain_tree(), words)
-    if attempt:
+    banned: set[str] = set()
+    attempt: _Attempt | None = None
+    for _ in range(_MAX_UNDOS if source.simple else 0):
+        unifier = Unifier(source.copy(), kind=kind, banned=banned)
+        attempt = _attempt(unifier.tree(), words)
+        if attempt is None:
+            break
         yield attempt
+        banned |= {path for path, own in unifier.words.items() if own & attempt.missing}
+    if attempt:
+        plainer = _attempt(Unifier(source.copy(), kind=kind, repeaters=False).tree(), words)
+        if plainer:
+            yield plainer
+    whole = _attempt(Unifier(source.copy(), kind=kind).plain_tree(), words)
+    if whole:
+        yield replace(whole, whole=True)
 
 
 def _attempt(nodes: Sequence[Node], words: Counter[str]) -> _Attempt | None:
     """The tree as a module, and the words that it lost; None for one past the limits of a module."""
+    if count_slots(nodes) > MAX_FIELDS:
+        return None
     template_html = write_template(nodes)
     fields = collect_fields(nodes)
-    if count_fields(fields) > MAX_FIELDS:
-        return None
     try:
         template = parse_hubl(template_html)
         rendered = template.render(default_values(fields))

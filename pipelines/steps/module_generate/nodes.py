@@ -91,6 +91,12 @@ def repeats_in(nodes: Sequence[Node]) -> Iterator[Repeat]:
             yield from repeats_in(node.body)
 
 
+def count_slots(nodes: Sequence[Node]) -> int:
+    """How many fields the tree makes, groups and their children included."""
+    repeats = list(repeats_in(nodes))
+    return len({id(slot) for slot in slots_in(nodes)}) + sum(1 + count_slots(repeat.body) for repeat in repeats)
+
+
 def has_fields(nodes: Sequence[Node]) -> bool:
     return any(not isinstance(node, str) for node in nodes)
 

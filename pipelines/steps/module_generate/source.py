@@ -13,6 +13,8 @@ from pipelines.steps.contract import StepError
 MAX_CHARACTERS = 2_000_000
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 100
+# libxml2 gives up some levels below this one and loses what is there.
+_PARSED_DEPTH = 1_000
 
 _DROPPED_TAGS = frozenset(
     {"applet", "base", "embed", "frame", "frameset", "link", "meta", "noscript", "object", "script", "style"}
@@ -38,11 +40,12 @@ _MORE_REFERENCES = ("data-target", "for", "headers", "href", "list")
 
 @dataclass(frozen=True, slots=True)
 class PartSource:
-    """``root`` is a container element whose children are the part's; ``css`` its own style elements' text.
-
-    ``notes`` say what was left out. ``simple`` is false for a part too large or deep to be taken apart.
+    """``text`` is the part's HTML as given, without characters that no document may hold. ``root`` is a container
+    element whose children are the part's; ``css`` its own style elements' text. ``notes`` say what was left out.
+    ``simple`` is false for a part too large or deep to be taken apart.
     """
 
+    text: str
     root: html.HtmlElement
     css: str = ""
     notes: list[str] = field(default_factory=list)
@@ -53,37 +56,43 @@ class PartSource:
 
     def copy(self) -> "PartSource":
         """The same part, free to be changed."""
-        return PartSource(copy.deepcopy(self.root), self.css, self.notes, self.simple)
+        return PartSource(self.text, copy.deepcopy(self.root), self.css, self.notes, self.simple)
 
 
 def read_part(markup: str, *, base_url: str | None = None) -> PartSource:
     """Parse a part and drop what a module never carries: scripts, event handlers, frames' documents, comments.
 
-    Image URLs become absolute when ``base_url`` is known. Raises ``StepError`` (``part-too-large``,
+    Image URLs become absolute when ``base_url`` is known. Raises ``StepError`` (``part-too-large``, ``part-too-deep``,
     ``part-without-content``).
     """
     if len(markup) > MAX_CHARACTERS:
         raise StepError(
             "part-too-large", f"The part has more than {MAX_CHARACTERS:,} characters; split the design into more parts."
         )
-    root = _parse(_FORBIDDEN.sub("", markup))
-    if root is None or not (len(root) or (root.text or "").strip()):
-        raise StepError("part-without-content", "The part has neither HTML nor a picture; check the split before it.")
+    text = _FORBIDDEN.sub("", markup)
+    root = _parse(text)
     css = "\n".join(style.text or "" for style in root.iter("style"))
     notes = _clean(root)
+    if not (len(root) or (root.text or "").strip()):
+        raise StepError(
+            "part-without-content", "The part shows nothing: no text, no picture, no form. Check the split before it."
+        )
+    depth = _depth(root)
+    if depth > _PARSED_DEPTH:
+        raise StepError(
+            "part-too-deep", f"The part's elements nest more than {_PARSED_DEPTH} deep; simplify the design."
+        )
     if base_url:
         _resolve_images(root, base_url)
     elements = sum(1 for _ in root.iter(etree.Element))
-    return PartSource(root, css, notes, elements <= MAX_ELEMENTS and _depth(root) <= MAX_DEPTH)
+    return PartSource(text, root, css, notes, elements <= MAX_ELEMENTS and depth <= MAX_DEPTH)
 
 
-def _parse(markup: str) -> html.HtmlElement | None:
+def _parse(markup: str) -> html.HtmlElement:
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    try:
-        document = html.document_fromstring(f"<!doctype html><body>{markup}".encode(), parser=parser)
-    except etree.ParserError:
-        return None
-    return document.find("body")
+    document = html.document_fromstring(f"<!doctype html><body>{markup}".encode(), parser=parser)
+    body: html.HtmlElement = document.find("body")
+    return body
 
 
 def _clean(root: html.HtmlElement) -> list[str]:

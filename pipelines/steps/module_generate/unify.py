@@ -50,8 +50,8 @@ _PROSE = frozenset({"blockquote", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre"
 _INSIDE_PROSE = (
     _PHRASING | _PROSE | frozenset({"caption", "dd", "dt", "li", "tbody", "td", "tfoot", "th", "thead", "tr"})
 )
-# The content of these is one piece: taken apart, it would lose its line breaks or its drawing.
-_WHOLE = frozenset({"canvas", "math", "pre", "svg"})
+# A drawing: one piece, unless it differs between the items of a repeater.
+_WHOLE = frozenset({"canvas", "math", "svg"})
 _LEAST_FILLED = 0.5
 _PREFORMATTED = re.compile(r"<(pre|textarea)\b", re.IGNORECASE)
 _INDENTATION = re.compile(r"[ \t]*\n\s*")
@@ -131,7 +131,7 @@ class Unifier:
 
     def _content(self, elements: Sequence[html.HtmlElement], depth: int, level: int) -> list[Node]:
         """What stands between the tags of ``elements``."""
-        if all(not len(element) for element in elements):
+        if all(not len(element) for element in elements) and elements[0].tag != "pre":
             return self._texts(elements)
         if any(self._is_rich(element) for element in elements):
             return [self._rich_content(elements)]
@@ -148,7 +148,7 @@ class Unifier:
         return [*nodes, "\n" + "  " * max(level - 1, 0) if tail == "\n" else tail]
 
     def _texts(self, elements: Sequence[html.HtmlElement]) -> list[Node]:
-        if elements[0].tag in _WHOLE or elements[0].tag == "textarea":
+        if elements[0].tag == "textarea":
             texts = [element.text or "" for element in elements]
         else:
             texts = [" ".join((element.text or "").split()) for element in elements]

@@ -1,6 +1,7 @@
 """Write a template tree as HubL, and collect its fields with their defaults."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ _FORM_TAG = (
     'response_message="{{ $.message }}" %}'
 )
 _HUBL = re.compile(r"\{[{%#]")
+_ESCAPED = re.compile(r"(\|escape_(?:html|attr)) \}\}")
 _SEVERAL_SPACES = re.compile(r"\n\s*\n+")
 
 
@@ -38,11 +40,12 @@ def collect_fields(nodes: Sequence[Node]) -> list[Field]:
 
 
 def _name_all(nodes: Sequence[Node]) -> None:
-    taken: set[str] = set()
+    taken: Counter[str] = Counter()
     for item in _named_in(nodes):
         if not item.name:
-            item.name = _unique(item.role.name, taken)
-        taken.add(item.name)
+            taken[item.role.name] += 1
+            number = taken[item.role.name]
+            item.name = item.role.name if number == 1 else f"{item.role.name}_{number}"
         if isinstance(item, Repeat):
             _name_all(item.body)
 
@@ -98,8 +101,8 @@ def _write_node(node: Code | When | FormChoice | Repeat, scope: _Scope) -> str:
 
 def _guarded(code: Code) -> str:
     """Text that looks like HubL is written so that HubSpot, which renders values too, shows it as it is."""
-    if code.slot.kind == "text" and any(_HUBL.search(str(value)) for value in code.slot.values):
-        return code.hubl.replace(" }}", "|escape_jinjava }}")
+    if code.slot.kind in ("text", "image") and any(_HUBL.search(str(value)) for value in code.slot.values):
+        return _ESCAPED.sub(r"\1|escape_jinjava }}", code.hubl)
     return code.hubl
 
 
