@@ -90,7 +90,7 @@ def _read_parents(document: Mapping[str, Any], nodes: Mapping[str, _RawNode], pr
 
 
 def _edges(document: Mapping[str, Any], problems: Problems) -> Iterable[_Edge]:
-    for index, raw in enumerate(document.get("edges") or ()):
+    for index, raw in enumerate(_list(document.get("edges"))):
         if not isinstance(raw, dict):
             continue
         path = pointer("edges", index)
@@ -105,10 +105,14 @@ def _edges(document: Mapping[str, Any], problems: Problems) -> Iterable[_Edge]:
 
 def _depends_on(nodes: Iterable[_RawNode]) -> Iterable[_Edge]:
     for node in nodes:
-        listed = node.fields.get("dependsOn")
-        for index, parent in enumerate(listed if isinstance(listed, list) else ()):
+        for index, parent in enumerate(_list(node.fields.get("dependsOn"))):
             if isinstance(parent, str):
                 yield _Edge(parent, node.key, "dependsOn", node.path("dependsOn", index))
+
+
+def _list(value: Any) -> list[Any]:
+    """A faulty document may have anything in a list's place; its shape has been reported by then."""
+    return value if isinstance(value, list) else []
 
 
 def _is_sound(edge: _Edge, nodes: Mapping[str, _RawNode], seen: set[tuple[str, str, str]], problems: Problems) -> bool:

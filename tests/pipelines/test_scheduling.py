@@ -191,6 +191,7 @@ def test_conditions_are_asked_only_once_the_parents_let_the_node_start() -> None
 
 # forEach, approval, groups.
 
+ONE = {"g": {"limit": 1}}
 MAPPED = ({"key": "a"}, {"key": "b", "dependsOn": ["a"], "forEach": "a.parts"}, {"key": "c", "dependsOn": ["b"]})
 
 
@@ -240,7 +241,7 @@ def test_a_for_each_behind_a_failed_source_is_stopped() -> None:
 
 def test_approval_comes_after_the_condition_and_before_the_group() -> None:
     node = {"key": "a", "approval": True, "parallelGroup": "g"}
-    run = RunModel(dag(node, {"key": "b", "parallelGroup": "g"}, parallelGroups={"g": {"limit": 1}}))
+    run = RunModel(dag(node, {"key": "b", "parallelGroup": "g"}, parallelGroups=ONE))
     run.start()
     assert run.rows == {Item("a"): "waiting", Item("b"): "ready"}
     assert run.approve(Item("a")).hold == (Item("a"),)
@@ -263,6 +264,17 @@ def test_held_items_start_in_the_order_in_which_they_could_have() -> None:
     run.start()
     assert (run.items("ready"), run.items("held")) == ([Item("a"), Item("b")], [Item("c")])
     assert run.settle(Item("b"), "completed").start == (Item("c"),)
+
+
+def test_a_freed_place_goes_to_a_held_row_before_a_new_one() -> None:
+    group = {"parallelGroup": "g"}
+    graph = dag(
+        {"key": "a", **group}, {"key": "b", **group}, {"key": "c", "dependsOn": ["a"], **group}, parallelGroups=ONE
+    )
+    run = RunModel(graph)
+    run.start()
+    moves = run.settle(Item("a"), "completed")
+    assert (moves.start, moves.hold) == ((Item("b"),), (Item("c"),))
 
 
 @pytest.mark.parametrize(
@@ -510,6 +522,15 @@ def test_a_step_of_a_wide_join_looks_at_one_child() -> None:
     run.looked_at = 0
     run.settle(Item("n7"), "completed")
     assert run.looked_at == 3
+
+
+def test_an_item_among_others_costs_one_look() -> None:
+    run = CountingRun(dag(*MAPPED), item_counts={"b": 3})
+    run.start()
+    run.settle(Item("a"), "completed")
+    run.looked_at = 0
+    run.settle(Item("b", 1), "completed")
+    assert run.looked_at == 1
 
 
 def test_a_skip_cascades_through_two_thousand_nodes_in_one_call() -> None:
