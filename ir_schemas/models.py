@@ -18,6 +18,7 @@ class SchemaState(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
+CHANGES_CHANNEL = "ir_schema_changed"
 STATE_COLOURS: dict[str, str] = {"draft": "info", "active": "success", "retired": "default"}
 
 
@@ -36,6 +37,20 @@ def freeze_trigger(artifact_column: str) -> pgtrigger.Trigger:
             END IF;
             RETURN NEW;
         """,  # noqa: S608 - the column is a literal of this module
+    )
+
+
+def announce_trigger(*owner_columns: str) -> pgtrigger.Trigger:
+    """Tells every process that caches the schema in force, at the commit that changes it."""
+    owner = ", ".join(f"NEW.{column}" for column in owner_columns)
+    return pgtrigger.Trigger(
+        name="announce_schema_change",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        func=f"""
+            PERFORM pg_notify('{CHANGES_CHANNEL}', COALESCE({owner})::text);
+            RETURN NULL;
+        """,
     )
 
 
@@ -65,6 +80,11 @@ class AbstractIRSchema(Record):
             models.CheckConstraint(name="%(class)s_state_known", condition=Q(state__in=SchemaState.values)),
             models.CheckConstraint(name="%(class)s_version_from_one", condition=Q(version__gte=1)),
         ]
+
+    @property
+    def etag(self) -> str:
+        """Changes with every write of the row."""
+        return f'"{self.content_hash[:16]}-{self.updated_at.timestamp():.6f}"'
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.content_hash = content_hash(self.schema)
@@ -108,7 +128,7 @@ class IRSchemaDefinition(AbstractIRSchema):
                 name="one_active_schema_per_process",
             ),
         ]
-        triggers = [freeze_trigger("schema_definition_id")]
+        triggers = [freeze_trigger("schema_definition_id"), announce_trigger("prompt_id", "process_id")]
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
@@ -121,6 +141,10 @@ class IRSchema(AbstractIRSchema):
 
     class Meta(AbstractIRSchema.Meta):
         verbose_name = "step schema"
+        permissions = [
+            ("activate_irschema", "Can put schema versions in force and retire them"),
+            ("override_compatibility", "Can activate a version that breaks its line's compatibility level"),
+        ]
         constraints = [
             *AbstractIRSchema.Meta.constraints,
             models.UniqueConstraint(fields=["step_version", "version"], name="step_schema_version_unique"),
@@ -128,10 +152,88 @@ class IRSchema(AbstractIRSchema):
                 fields=["step_version"], condition=Q(state="active"), name="one_active_schema_per_step_version"
             ),
         ]
-        triggers = [freeze_trigger("schema_id")]
+        triggers = [freeze_trigger("schema_id"), announce_trigger("step_version_id")]
 
     def __str__(self) -> str:
         return f"{self.step_version} v{self.version}"
+
+
+class CompatibilityLevel(models.TextChoices):
+    """What a version must keep of the one in force, when it is activated."""
+
+    NONE = "none", "None"
+    BACKWARD = "backward", "Backward: valid documents stay valid"
+    FULL = "full", "Full: backward, and new documents are valid under the old version"
+
+
+class SchemaLine(Record):
+    """The versions of one owner together, and the compatibility level that their activation requires."""
+
+    step_version = models.OneToOneField(
+        "pipelines.StepVersion", on_delete=models.CASCADE, null=True, blank=True, related_name="schema_line"
+    )
+    prompt = models.OneToOneField(
+        "pipelines.AIPrompt", on_delete=models.CASCADE, null=True, blank=True, related_name="schema_line"
+    )
+    process = models.OneToOneField(
+        "pipelines.AIProcess", on_delete=models.CASCADE, null=True, blank=True, related_name="schema_line"
+    )
+    compatibility = models.CharField(max_length=8, choices=CompatibilityLevel, default=CompatibilityLevel.NONE)
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="schema_line_has_one_owner",
+                condition=Q(step_version__isnull=False, prompt=None, process=None)
+                | Q(step_version=None, prompt__isnull=False, process=None)
+                | Q(step_version=None, prompt=None, process__isnull=False),
+                violation_error_message="A line belongs to one step version, prompt or process: choose exactly one.",
+            ),
+            models.CheckConstraint(
+                name="schema_line_level_known", condition=Q(compatibility__in=CompatibilityLevel.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_version or self.prompt or self.process}: {self.compatibility}"
+
+
+class SchemaEvent(Record):
+    """Who did what to which schema version, when and why. Append-only."""
+
+    class Action(models.TextChoices):
+        CREATED = "created", "Created"
+        UPDATED = "updated", "Edited"
+        ACTIVATED = "activated", "Put in force"
+        RETIRED = "retired", "Retired"
+
+    schema = models.ForeignKey(IRSchema, on_delete=models.CASCADE, null=True, blank=True, related_name="events")
+    schema_definition = models.ForeignKey(
+        IRSchemaDefinition, on_delete=models.CASCADE, null=True, blank=True, related_name="events"
+    )
+    action = models.CharField(max_length=10, choices=Action)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    reason = models.TextField(blank=True)
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="schema_event_of_one_schema",
+                condition=Q(schema__isnull=False, schema_definition=None)
+                | Q(schema=None, schema_definition__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="schema_event_action_known",
+                condition=Q(action__in=["created", "updated", "activated", "retired"]),
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="schema_events_stay", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class ValidationOutcome(models.TextChoices):
