@@ -265,5 +265,5 @@ def _reported(value: int | None, what: str) -> int:
 
 
 def _ratio(value: float) -> float:
-    """``value`` without what rounding pushed past 0 or 1."""
-    return min(1.0, max(0.0, value))
+    """``value`` in 0..1, without the last digits that sums of floats cannot be trusted with."""
+    return min(1.0, max(0.0, round(value, 12)))

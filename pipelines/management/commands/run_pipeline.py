@@ -59,7 +59,9 @@ Exit status: 0 the run completed, 1 it failed, 2 the input could not be used."""
         if quiet:
             return inline.carry(run.pk)
         with RunTable(run) as table:
-            return inline.carry(run.pk, observe=table.refresh)
+            run = inline.carry(run.pk, observe=table.refresh)
+        self.stdout.write("")
+        return run
 
     def _report(self, run: PipelineRun, modules: str | None, *, as_json: bool) -> None:
         report = run_report(run)
