@@ -57,29 +57,35 @@ class Condition:
         refusal = self._cost.refusal(data)
         if refusal is not None:
             return Verdict(False, error=refusal)
-        verdict = self._evaluate(data)
-        if verdict.error is None or not _NOT_CEL_DATA.search(verdict.error):
-            return verdict
-        try:
-            plain = json_context(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            return Verdict(False, error=_cut(f"The data are not JSON: {error}", 300))
-        return self._evaluate(plain)
+        outcome = self._outcome(data)
+        if isinstance(outcome, str) and _NOT_CEL_DATA.search(outcome):
+            outcome = self._outcome_of_plain(data)
+        return self._verdict(outcome)
 
-    def _evaluate(self, data: Mapping[str, Any]) -> Verdict:
+    def _outcome(self, data: Mapping[str, Any]) -> bool | str:
+        """What CEL says: true, false, or the text of an error."""
         try:
             result = self._expression.eval(data=data)
             value = result.value()
         except (RuntimeError, ValueError, TypeError) as error:
-            return Verdict(False, error=_readable(str(error)))
+            return str(error)
         if isinstance(value, bool):
-            return Verdict(value, "" if value else f"{_cut(self.text, 300)} is false")
-        if result.type() != cel.Type.ERROR:
-            return Verdict(False, error=f"It gives {result.type()!r}, not true or false.")
-        missing = _MISSING_KEY.match(str(value))
+            return value
+        return str(value) if result.type() == cel.Type.ERROR else f"It gives {result.type()!r}, not true or false."
+
+    def _outcome_of_plain(self, data: Mapping[str, Any]) -> bool | str:
+        try:
+            return self._outcome(json_context(data))
+        except (TypeError, ValueError, RecursionError) as error:
+            return f"The data are not JSON: {error}"
+
+    def _verdict(self, outcome: bool | str) -> Verdict:
+        if isinstance(outcome, bool):
+            return Verdict(outcome, "" if outcome else f"{_cut(self.text, 300)} is false")
+        missing = _MISSING_KEY.match(outcome)
         if missing:
-            return Verdict(False, f"{_cut(missing[1], 100)!r} is not there")
-        return Verdict(False, error=_readable(str(value)))
+            return Verdict(False, f"'{_cut(missing[1], 100)}' is not there")
+        return Verdict(False, error=_readable(outcome))
 
     @cached_property
     def _references(self) -> frozenset[str]:
@@ -92,6 +98,8 @@ def compile_condition(text: str) -> Condition:
     """Compile a CEL expression of type bool. Raises ``ConditionError``."""
     if len(text) > MAX_LENGTH:
         raise ConditionError(f"It is longer than {MAX_LENGTH:,} characters.", "Compute it in a step, test the result.")
+    if not _is_unicode(text):
+        raise ConditionError("It holds half of a surrogate pair.", "Type the character anew.")
     try:
         expression = _ENVIRONMENT.compile(text)
     except (RuntimeError, ValueError) as error:
@@ -152,8 +160,18 @@ def _compile_error(text: str) -> ConditionError:
         return ConditionError("It is nested, or strung together, more than 32 deep.", "Use parentheses to balance it.")
     found = re.search(r"<input>:(\d+):(\d+): ([^\n]+)", text)
     message = f"Line {found[1]}, column {found[2]}: {_cut(found[3], 300)}" if found else _readable(text)
-    hint = f"The variables are {', '.join(sorted(VARIABLES))}." if "undeclared reference" in text else ""
+    hint = next((hint for words, hint in _HINTS.items() if words in text), "")
     return ConditionError(message, hint)
+
+
+_HINTS = {
+    "undeclared reference": f"The variables are {', '.join(sorted(VARIABLES))}.",
+    "range of a comprehension": "Put dyn(…) around what is looped over.",
+}
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _readable(text: str) -> str:

@@ -130,10 +130,14 @@ def _is_path(tree: Tree) -> bool:
     while True:
         if isinstance(tree, Select):
             tree = tree.operand
-        elif isinstance(tree, Call) and tree.function == "_[_]" and isinstance(tree.args[1], Constant):
+        elif isinstance(tree, Call) and (tree.function == "dyn" or _is_fixed_index(tree)):
             tree = tree.args[0]
         else:
             return isinstance(tree, Identifier)
+
+
+def _is_fixed_index(tree: Call) -> bool:
+    return tree.function == "_[_]" and isinstance(tree.args[1], Constant)
 
 
 def _is_join(tree: Tree) -> bool:
