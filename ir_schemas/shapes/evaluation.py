@@ -1,0 +1,50 @@
+"""Which schemas speak of the same instance as a given one: what `unevaluatedProperties` looks through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ir_schemas.shapes.nodes import Node, NodePool
+
+SAME_INSTANCE = ("allOf", "anyOf", "oneOf")
+CONDITIONAL = ("if", "then", "else")
+PARTS = ("additionalProperties", "contains", "items", "propertyNames", "unevaluatedItems", "unevaluatedProperties")
+PART_MAPS = ("patternProperties", "properties")
+
+
+def evaluators(pool: NodePool, node: Node) -> list[Node]:
+    """The node and every schema below it that applies to the same instance, taken apart by no condition."""
+    found: dict[Node, None] = {}
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current in found or not isinstance(current.schema, dict):
+            continue
+        found[current] = None
+        stack.extend(in_place(pool, current))
+    return list(found)
+
+
+def in_place(pool: NodePool, node: Node) -> Iterator[Node]:
+    """The schemas that a schema applies directly to its own instance, for certain or perhaps; not those negated."""
+    target = pool.resolve(node)
+    if target is not None:
+        yield target
+    for keyword in SAME_INSTANCE:
+        yield from node.listed(keyword)
+    for keyword in CONDITIONAL:
+        branch = node.single(keyword)
+        if branch is not None:
+            yield branch
+    yield from node.named("dependentSchemas").values()
+
+
+def of_parts(node: Node) -> Iterator[Node]:
+    """The schemas that a schema applies to members, names and items of its instance."""
+    for keyword in PARTS:
+        part = node.single(keyword)
+        if part is not None:
+            yield part
+    for keyword in PART_MAPS:
+        yield from node.named(keyword).values()
+    yield from node.listed("prefixItems")
