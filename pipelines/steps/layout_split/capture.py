@@ -1,0 +1,134 @@
+"""A page as Chromium lays it out: every visible element with its box and a little of its style, and a picture."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from metrics.boxes import Box
+from pipelines.designs.bundle import DesignBundle
+from pipelines.designs.rendering import Rendered, RenderingError, render_page
+from pipelines.steps.layout_split.page import (
+    MAX_TAGS,
+    UNSEEN_TAGS,
+    Element,
+    Node,
+    Page,
+    Style,
+    find_body,
+    language_of,
+    own_text,
+    parse_html,
+    title_of,
+)
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page as BrowserPage
+
+MARK = "data-irline-box"
+MAX_PICTURE_HEIGHT = 8000
+
+# The boxes travel as an attribute of each element, so the one HTML text that comes back carries everything.
+MEASURE_SCRIPT = """
+({mark, maxElements}) => {
+  const elements = document.querySelectorAll('*');
+  if (elements.length > maxElements) return null;
+  window.scrollTo(0, 0);
+  for (const element of elements) {
+    const style = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    const hidden = style.display === 'none' || style.visibility === 'hidden' || style.visibility === 'collapse';
+    const colour = style.backgroundColor.replace(/\\s/g, '');
+    const clear = colour === 'transparent' || /^rgba\\(.*,0\\)$/.test(colour);
+    const background = (clear ? '' : colour) + (style.backgroundImage === 'none' ? '' : ' picture');
+    element.setAttribute(mark, hidden ? '' : [
+      box.x + window.scrollX, box.y + window.scrollY, box.width, box.height,
+      parseFloat(style.fontSize), style.position, background,
+    ].join(';'));
+  }
+  const root = document.documentElement;
+  const height = Math.max(root.scrollHeight, document.body ? document.body.scrollHeight : 0);
+  return {html: root.outerHTML, width: window.innerWidth, height};
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """``picture`` is a PNG of the page from its top, at most 8,000 pixels high."""
+
+    page: Page
+    picture: bytes
+    engine: tuple[str, str]
+    refused: tuple[str, ...]
+
+
+def capture(bundle: DesignBundle, *, width: int, scripts: bool, timeout_s: float) -> Capture:
+    """Render the bundle's page. Raises ``RenderingError``, and ``StepError`` for a page no part can be cut from."""
+
+    async def measure(browser_page: "BrowserPage") -> tuple[dict[str, Any] | None, bytes]:
+        measured = await browser_page.evaluate(MEASURE_SCRIPT, {"mark": MARK, "maxElements": MAX_TAGS})
+        height = max(1, min(int(measured["height"]), MAX_PICTURE_HEIGHT)) if measured else 1
+        clip = {"x": 0, "y": 0, "width": width, "height": height}
+        return measured, await browser_page.screenshot(full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
+
+    rendered: Rendered[tuple[dict[str, Any] | None, bytes]] = render_page(
+        bundle, measure, width=width, scripts=scripts, timeout_s=timeout_s
+    )
+    measured, picture = rendered.value
+    if measured is None:
+        raise RenderingError("failed", f"The page's scripts made more than {MAX_TAGS:,} elements.")
+    page = page_from_markup(str(measured["html"]), Box(0, 0, width, max(1, int(measured["height"]))), bundle.name)
+    return Capture(page, shrink(picture), rendered.engine, rendered.refused)
+
+
+def page_from_markup(html: str, size: Box, name: str) -> Page:
+    """The tree of the elements that ``MEASURE_SCRIPT`` found visible."""
+    root = parse_html(html, name)
+    marks = {element: str(element.attrib.pop(MARK, "")) for element in root.iter()}
+    body_element = find_body(root)
+    body = Node(body_element, "body", own_text(body_element), _style(marks[body_element]), size)
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        node.children = [child for element in node.element if (child := _node(element, marks[element], size))]
+        waiting.extend(node.children)
+    _wrap_what_has_no_box(body)
+    return Page(body, size, title_of(root), language_of(root))
+
+
+def _node(element: Element, mark: str, size: Box) -> Node | None:
+    if not mark or element.tag in UNSEEN_TAGS:
+        return None
+    x, y, width, height = (float(number) for number in mark.split(";")[:4])
+    return Node(element, str(element.tag), own_text(element), _style(mark), Box(x, y, width, height).clip(size))
+
+
+def _style(mark: str) -> Style:
+    if not mark:
+        return Style()
+    font_size, position, background = mark.split(";", 6)[4:]
+    return Style(position, background, float(font_size))
+
+
+def _wrap_what_has_no_box(body: Node) -> None:
+    """Give an element of no area (floats, ``display: contents``) its children's extent; drop what stays empty."""
+    for node in reversed(list(body.walk())):
+        node.children = [child for child in node.children if child.box.area > 1]
+        if node.box.area <= 1 and node.children:
+            node.box = enclosing([child.box for child in node.children])
+
+
+def enclosing(boxes: list[Box]) -> Box:
+    """The smallest box around all of a list that is not empty."""
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
+
+
+def shrink(picture: bytes) -> bytes:
+    """The same picture as a PNG of 256 colours: a quarter of the size, and good enough to draw boxes over."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=False)
+    return buffer.getvalue()
