@@ -22,11 +22,15 @@ OUT_OF_RANGE = "A number must lie between -1e308 and 1e308."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a document may be: bytes of UTF-8 text, containers inside one another, and values in all."""
+    """How large a document may be: bytes of UTF-8 text, containers inside one another, and values in all.
+
+    `storable` asks that all its text can be kept in PostgreSQL's jsonb, which takes no NUL character.
+    """
 
     max_bytes: int = 10_000_000
     max_depth: int = 100
     max_values: int = 500_000
+    storable: bool = True
 
 
 DEFAULT_LIMITS = Limits()
@@ -34,9 +38,13 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """What the pre-pass counted: values (keys aside) and the depth of containers (a bare string has depth 0)."""
+    """What the pre-pass counted.
+
+    Values (keys aside), the characters of all strings and keys, and the depth of containers (a bare string has 0).
+    """
 
     values: int
+    characters: int
     depth: int
 
 
@@ -90,7 +98,7 @@ def check_document(data: object, limits: Limits = DEFAULT_LIMITS) -> DocumentFac
     itself is therefore too deep. Raises JsonFault with the path of the first fault.
     """
     count, depth = 1, 0
-    level = _sort_out([data], data, limits)
+    level, characters = _sort_out([data], data, limits)
     while level:
         depth += 1
         if depth > limits.max_depth:
@@ -99,15 +107,16 @@ def check_document(data: object, limits: Limits = DEFAULT_LIMITS) -> DocumentFac
         count += len(values)
         if count > limits.max_values:
             raise JsonFault("too-many-values", f"The document has more than {limits.max_values:,} values.")
-        level = _sort_out(values, data, limits)
-    return DocumentFacts(values=count, depth=depth)
+        level, more = _sort_out(values, data, limits)
+        characters += more
+    return DocumentFacts(values=count, characters=characters, depth=depth)
 
 
-def _sort_out(values: Iterable[Any], data: object, limits: Limits) -> list[Any]:
-    """Return the containers among `values` once the rest are seen to be sound."""
+def _sort_out(values: Iterable[Any], data: object, limits: Limits) -> tuple[list[Any], int]:
+    """Return the containers among `values`, and the characters in the strings, once all is seen to be sound."""
     containers: list[Any] = []
     strings: list[str] = []
-    floats: list[float] = []
+    numbers: list[float] = []
     for value in values:
         kind = type(value)
         if kind is str:
@@ -117,26 +126,25 @@ def _sort_out(values: Iterable[Any], data: object, limits: Limits) -> list[Any]:
             strings.extend(value)
         elif kind is list:
             containers.append(value)
-        elif kind is float:
-            floats.append(value)
-        elif kind is int:
-            if not -LARGEST_NUMBER < value < LARGEST_NUMBER:
-                raise _first_fault(data, limits)
+        elif kind is float or kind is int:
+            numbers.append(value)
         elif value is not None and kind is not bool:
             raise _first_fault(data, limits)
-    if not (_are_storable(strings) and all(map(isfinite, floats))):
-        raise _first_fault(data, limits)
-    return containers
-
-
-def _are_storable(strings: list[Any]) -> bool:
-    """Tell whether PostgreSQL's jsonb takes these strings: no NUL, and nothing UTF-8 can't hold."""
     try:
         joined = "".join(strings)
-        joined.encode()
-    except (TypeError, UnicodeEncodeError):
+    except TypeError:  # a key that is no string
+        raise _first_fault(data, limits) from None
+    if not (_is_sound(joined, limits) and all(-LARGEST_NUMBER < number < LARGEST_NUMBER for number in numbers)):
+        raise _first_fault(data, limits)
+    return containers, len(joined)
+
+
+def _is_sound(text: str, limits: Limits) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    return "\x00" not in joined
+    return "\x00" not in text or not limits.storable
 
 
 def _first_fault(data: object, limits: Limits) -> JsonFault:
@@ -160,34 +168,34 @@ def _first_fault(data: object, limits: Limits) -> JsonFault:
 def _fault_of(value: Any, path: str, depth: int, limits: Limits) -> JsonFault | None:
     kind = type(value)
     if kind is str:
-        return _fault_of_string(value, path, "This text")
+        return _fault_of_string(value, path, "This text", limits)
     if kind is float and not isfinite(value):
         return JsonFault("not-finite-number", NOT_FINITE, path=path)
-    if kind is int and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
+    if (kind is int or kind is float) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
         return JsonFault("number-out-of-range", OUT_OF_RANGE, path=path)
     if kind is dict or kind is list:
         if depth >= limits.max_depth:
             return JsonFault("too-deep", _too_deep(limits), path=path)
-        return _fault_of_keys(value, path) if kind is dict else None
+        return _fault_of_keys(value, path, limits) if kind is dict else None
     if value is None or kind in (bool, int, float):
         return None
     message = f"A value of Python type {kind.__name__} is not JSON. Convert it before handing it over."
     return JsonFault("not-json-type", message, path=path)
 
 
-def _fault_of_keys(value: dict[Any, Any], path: str) -> JsonFault | None:
+def _fault_of_keys(value: dict[Any, Any], path: str, limits: Limits) -> JsonFault | None:
     for key in value:
         if type(key) is not str:
             message = f"An object's keys must be plain strings; one is of Python type {type(key).__name__}."
             return JsonFault("not-json-type", message, path=path)
-        fault = _fault_of_string(key, path, "A property name")
+        fault = _fault_of_string(key, path, "A property name", limits)
         if fault is not None:
             return fault
     return None
 
 
-def _fault_of_string(value: str, path: str, what: str) -> JsonFault | None:
-    if "\x00" in value:
+def _fault_of_string(value: str, path: str, what: str, limits: Limits) -> JsonFault | None:
+    if limits.storable and "\x00" in value:
         return JsonFault("nul-character", f"{what} has a NUL character (\\u0000), which can't be stored.", path=path)
     if any("\ud800" <= character <= "\udfff" for character in value):
         return JsonFault("lone-surrogate", f"{what} has half of a surrogate pair, which is no character.", path=path)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import jsonschema
 import jsonschema_rs
 import referencing.jsonschema
-from jsonschema.validators import SPECIFICATIONS
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS  # type: ignore[import-untyped]
 
 Schema = dict[str, Any] | bool
 Resources = Mapping[str, Schema]
@@ -22,8 +22,16 @@ class SchemaRefused(ValueError):
     """An engine can't build a validator from a schema. The message is the library's own, for logs and not for users."""
 
 
+class Library(Protocol):
+    """An engine that knows some schemas by URI. It is made once for all the checks that refer to them."""
+
+    def compile(self, schema: Schema) -> Check:
+        """Build the yes-or-no check of a schema. Raises SchemaRefused."""
+        ...
+
+
 class Engine(Protocol):
-    """One validation library: draft 2020-12, formats asserted, nothing ever fetched."""
+    """One validation library: draft 2020-12, formats asserted unless told otherwise, nothing ever fetched."""
 
     @property
     def name(self) -> str: ...
@@ -31,8 +39,8 @@ class Engine(Protocol):
     @property
     def version(self) -> str: ...
 
-    def compile(self, schema: Schema, resources: Resources) -> Check:
-        """Build the yes-or-no check. `resources` are whole schemas by URI. Raises SchemaRefused."""
+    def library(self, resources: Resources, *, assert_formats: bool = True) -> Library:
+        """Take in whole schemas by URI: all that a `$ref` may reach. Raises SchemaRefused."""
         ...
 
 
@@ -42,17 +50,32 @@ class RustEngine:
     name = "jsonschema-rs"
     version = version("jsonschema-rs")
 
-    # Rust's `regex` takes time in proportion to pattern size times text length; a pattern that needs backtracking
-    # (look-around, back-references) is refused, as no limit on backtracking bounds the time on long strings.
-    _patterns = jsonschema_rs.RegexOptions(size_limit=200_000, dfa_size_limit=2_000_000)
+    def library(self, resources: Resources, *, assert_formats: bool = True) -> "RustLibrary":
+        return RustLibrary(resources, assert_formats)
 
-    def compile(self, schema: Schema, resources: Resources) -> Check:
-        registry = jsonschema_rs.Registry(list(resources.items())) if resources else None
+
+class RustLibrary:
+    # Rust's `regex` takes time in proportion to pattern size times text length (`cost` bounds the product). A pattern
+    # that needs backtracking is refused: no limit on backtracking bounds the time it takes over long strings.
+    _patterns = jsonschema_rs.RegexOptions(size_limit=5_000_000, dfa_size_limit=2_000_000)
+
+    def __init__(self, resources: Resources, assert_formats: bool) -> None:
+        self._assert_formats = assert_formats
+        try:
+            self._registry = jsonschema_rs.Registry(list(resources.items())) if resources else None
+        except (jsonschema_rs.ReferencingError, ValueError) as error:
+            raise SchemaRefused(str(error)) from error
+
+    def compile(self, schema: Schema) -> Check:
         try:
             validator = jsonschema_rs.Draft202012Validator(
-                schema, validate_formats=True, offline=True, registry=registry, pattern_options=self._patterns
+                schema,
+                validate_formats=self._assert_formats,
+                offline=True,
+                registry=self._registry,
+                pattern_options=self._patterns,
             )
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        except (jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaRefused(str(error)) from error
         return validator.is_valid
 
@@ -63,15 +86,24 @@ class PythonEngine:
     name = "jsonschema"
     version = version("jsonschema")
 
-    def compile(self, schema: Schema, resources: Resources) -> Check:
-        validator_class = jsonschema.Draft202012Validator
+    def library(self, resources: Resources, *, assert_formats: bool = True) -> "PythonLibrary":
+        return PythonLibrary(resources, assert_formats)
+
+
+class PythonLibrary:
+    _validator = jsonschema.Draft202012Validator
+
+    def __init__(self, resources: Resources, assert_formats: bool) -> None:
+        self._assert_formats = assert_formats
+        self._registry = registry_of(resources)
+
+    def compile(self, schema: Schema) -> Check:
         try:
-            validator_class.check_schema(schema)
+            self._validator.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise SchemaRefused(error.message) from error
-        return validator_class(
-            schema, registry=registry_of(resources), format_checker=validator_class.FORMAT_CHECKER
-        ).is_valid
+        formats = self._validator.FORMAT_CHECKER if self._assert_formats else None
+        return self._validator(schema, registry=self._registry, format_checker=formats).is_valid
 
 
 def registry_of(resources: Resources) -> referencing.jsonschema.SchemaRegistry:
@@ -83,3 +115,4 @@ def registry_of(resources: Resources) -> referencing.jsonschema.SchemaRegistry:
 
 RUST = RustEngine()
 PYTHON = PythonEngine()
+METASCHEMAS: Resources = {uri: SPECIFICATIONS.contents(uri) for uri in SPECIFICATIONS if "/2020-12/" in uri}

@@ -1,8 +1,15 @@
 """Showing a value without showing the document: short, on one line."""
 
 import json
+import re
 
 LONGEST = 60
+_SECRET = re.compile(r"passw|secret|token$|api.?key|authori[sz]ation|credential", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a property's name says that its value must not be shown."""
+    return _SECRET.search(name) is not None
 
 
 def shorten(value: object, longest: int = LONGEST) -> str:
