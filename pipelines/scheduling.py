@@ -53,6 +53,8 @@ class NodeStatus(StrEnum):
 
 _BAD = frozenset({NodeStatus.FAILED, NodeStatus.BLOCKED, NodeStatus.CANCELLED})
 _GOOD = frozenset({NodeStatus.COMPLETED, NodeStatus.TOLERATED})
+_MAY_HAVE_ITEMS = _GOOD | {NodeStatus.FAILED, NodeStatus.CANCELLED}
+"""A node with ``forEach`` that failed still has the IRs of the items that didn't."""
 
 PARENT_FAILED = "parent_failed"
 PARENT_CANCELLED = "parent_cancelled"
@@ -126,8 +128,12 @@ class RunView(Protocol):
     def has_unsettled_parent(self, node: Node) -> bool:
         """Whether the node still waits for a parent. Asked first, so that a wide join costs one question a parent."""
 
-    def condition(self, node: Node) -> Verdict:
-        """The verdict on the node's condition; asked only when its parents let it start."""
+    def condition(self, node: Node, decided: Mapping[str, NodeStatus]) -> Verdict:
+        """The verdict on the node's condition; asked only when its parents let it start.
+
+        ``decided`` are nodes that settle in this very call, so that their rows don't say so yet. One that is
+        ``COMPLETED`` there found no items: its IR is an empty list.
+        """
 
     def item_count(self, node: Node) -> int:
         """How many items the node's ``forEach`` finds. Raises ``ForEachError``."""
@@ -256,7 +262,7 @@ class _Scheduling:
         self.graph = graph
         self.view = view
         self.known: dict[str, NodeStatus] = {}
-        self.decided: set[str] = set()
+        self.settled: dict[str, NodeStatus] = {}
         self.queue: list[int] = []
         self.queued: set[str] = set()
         self.released: list[Item] = []
@@ -307,20 +313,24 @@ class _Scheduling:
         if missing:
             self.known.update(self.view.statuses(missing))
 
+    def _status(self, key: str) -> NodeStatus:
+        self._load([key])
+        return self.known[key]
+
     def _decide(self, node: Node) -> None:
         if not self._triggered(node) or not self._condition_holds(node):
             return
         if node.for_each is not None:
             self._expand(node, node.for_each)
         elif node.approval:
-            self._settle_for_now(node)
+            self.known[node.key] = NodeStatus.ACTIVE
             self.wait.append(Item(node.key))
         else:
-            self._settle_for_now(node)
+            self.known[node.key] = NodeStatus.ACTIVE
             self.released.append(Item(node.key))
 
     def _triggered(self, node: Node) -> bool:
-        if node.trigger_rule is TriggerRule.ONE_SUCCESS and self._knows_success(node):
+        if node.trigger_rule is TriggerRule.ONE_SUCCESS and self._may_start_early(node):
             return True
         if self._has_unsettled_parent(node):
             return False
@@ -330,12 +340,17 @@ class _Scheduling:
             self._skip(node, reason)
         return reason is None
 
-    def _knows_success(self, node: Node) -> bool:
+    def _may_start_early(self, node: Node) -> bool:
+        """Whether a parent has succeeded; with ``forEach`` the list must be there too, and be the last word."""
+        if node.for_each is not None:
+            self._load(node.parents)
+            if not self._status(node.for_each.source).settled:
+                return False
         return any(self.known.get(key) is NodeStatus.COMPLETED for key in node.parents)
 
     def _has_unsettled_parent(self, node: Node) -> bool:
-        """The view can't know what was decided in this very call, so where that matters the parents are looked at."""
-        if self.decided.isdisjoint(node.parents):
+        """The view can't know what settles in this very call, so where that matters the parents are looked at."""
+        if self.settled.keys().isdisjoint(node.parents):
             return self.view.has_unsettled_parent(node)
         self._load(node.parents)
         return any(not self.known[key].settled for key in node.parents)
@@ -343,7 +358,7 @@ class _Scheduling:
     def _condition_holds(self, node: Node) -> bool:
         if node.condition is None:
             return True
-        verdict = self.view.condition(node)
+        verdict = self.view.condition(node, self.settled)
         if verdict.error is not None:
             self._fail(node, Reason(CONDITION_ERROR, verdict.error))
             return False
@@ -352,30 +367,33 @@ class _Scheduling:
         return verdict.value
 
     def _expand(self, node: Node, path: ForEachPath) -> None:
+        if self._status(path.source) not in _MAY_HAVE_ITEMS:
+            self._skip_for_want_of_source(node, path)
+            return
         try:
-            count = self.view.item_count(node)
+            count = 0 if path.source in self.complete else self.view.item_count(node)
         except ForEachError as error:
-            self._refuse_expansion(node, path, error)
+            if error.code == "source-missing":
+                self._skip_for_want_of_source(node, path)
+            else:
+                self._fail(node, Reason(FOR_EACH_ERROR, error.message))
             return
         if count == 0:
             self.complete.append(node.key)
             self._settle(node, NodeStatus.COMPLETED)
             return
-        self._settle_for_now(node)
+        self.known[node.key] = NodeStatus.ACTIVE
         if node.approval:
             self.expand.append(Expansion(node.key, count, start=0, waiting=True))
         else:
             self.expanded.append((node, count))
 
-    def _refuse_expansion(self, node: Node, path: ForEachPath, error: ForEachError) -> None:
-        """No IR to run over: the node is skipped, and blocked where that is due to a failure. No list: it fails."""
-        if error.code != "source-missing":
-            self._fail(node, Reason(FOR_EACH_ERROR, error.message))
-            return
-        self._load([path.source])
-        status = self.known[path.source]
-        missing = Reason(NO_ITEMS_SOURCE, error.message)
-        self._skip(node, _because_of(path.source, status, "source") if status in _BAD else missing)
+    def _skip_for_want_of_source(self, node: Node, path: ForEachPath) -> None:
+        status = self._status(path.source)
+        if status in _BAD:
+            self._skip(node, _because_of(path.source, status, "source"))
+        else:
+            self._skip(node, Reason(NO_ITEMS_SOURCE, f"source {path.source} has handed over no IR"))
 
     def _skip(self, node: Node, reason: Reason) -> None:
         self.skip[node.key] = reason
@@ -386,13 +404,8 @@ class _Scheduling:
         self._settle(node, NodeStatus.TOLERATED if node.continue_on_fail else NodeStatus.FAILED)
 
     def _settle(self, node: Node, status: NodeStatus) -> None:
-        self.known[node.key] = status
-        self.decided.add(node.key)
+        self.known[node.key] = self.settled[node.key] = status
         self._enqueue(self.graph.children[node.key])
-
-    def _settle_for_now(self, node: Node) -> None:
-        self.known[node.key] = NodeStatus.ACTIVE
-        self.decided.add(node.key)
 
     def _groups_of(self, keys: Iterable[str]) -> set[str]:
         groups = (self.graph.node(key).parallel_group for key in keys)

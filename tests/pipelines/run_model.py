@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.conditions import Verdict
+from pipelines.conditions import Verdict, compile_condition, condition_context
 from pipelines.dag import ForEachError, Graph, Node
 from pipelines.scheduling import (
     Item,
@@ -22,7 +22,10 @@ ACTIVE = ("held", "waiting", "ready", "running")
 
 @dataclass
 class RunModel:
-    """``rows`` maps each released or settled item to its state; ``log`` lists what happened, in order."""
+    """``rows`` maps each released or settled item to its state; ``log`` lists what happened, in order.
+
+    A condition without a verdict in ``conditions`` is evaluated on the statuses.
+    """
 
     graph: Graph
     conditions: Mapping[str, Verdict] = field(default_factory=dict)
@@ -54,9 +57,14 @@ class RunModel:
     def has_unsettled_parent(self, node: Node) -> bool:
         return any(not self.status(key).settled for key in node.parents)
 
-    def condition(self, node: Node) -> Verdict:
+    def condition(self, node: Node, decided: Mapping[str, NodeStatus]) -> Verdict:
         self.log.append(("condition", node.key))
-        return self.conditions.get(node.key, Verdict(True))
+        if node.key in self.conditions:
+            return self.conditions[node.key]
+        known = {one.key: decided.get(one.key, self.status(one.key)) for one in self.graph.nodes}
+        status = {key: status.shown for key, status in known.items() if status.settled}
+        context = condition_context(metrics={}, ir={}, status=status, inputs={})
+        return compile_condition(node.condition or "").evaluate(context)
 
     def item_count(self, node: Node) -> int:
         count = self.item_counts.get(node.key, 1)

@@ -189,6 +189,17 @@ def test_conditions_are_asked_only_once_the_parents_let_the_node_start() -> None
     assert ("condition", "b") not in run.log
 
 
+def test_a_condition_sees_what_settles_in_the_same_call() -> None:
+    graph = dag(
+        {"key": "a"},
+        {"key": "b", "dependsOn": ["a"]},
+        {"key": "c", "dependsOn": ["b"], "triggerRule": "all_done", "condition": "status.b == 'skipped'"},
+    )
+    run = RunModel(graph)
+    run.start()
+    assert run.settle(Item("a"), "failed").start == (Item("c"),)
+
+
 # forEach, approval, groups.
 
 ONE = {"g": {"limit": 1}}
@@ -237,6 +248,32 @@ def test_a_for_each_behind_a_failed_source_is_stopped() -> None:
     run.start()
     assert run.settle(Item("a"), "failed").skip["b"].message == "source a failed"
     assert run.status("b") is NodeStatus.BLOCKED
+
+
+def test_a_for_each_over_no_items_has_no_items() -> None:
+    graph = dag(*MAPPED[:2], {"key": "c", "dependsOn": ["b"], "forEach": "b"})
+    run = RunModel(graph, item_counts={"b": 0, "c": ForEachError("source-missing", "no rows yet")})
+    run.start()
+    assert run.settle(Item("a"), "completed").complete == ("b", "c")
+    assert run.finished is RunStatus.COMPLETED
+
+
+def test_a_for_each_is_skipped_with_its_source() -> None:
+    rule = {"triggerRule": "none_failed", "condition": "inputs.x"}
+    graph = dag(
+        {"key": "a"}, {"key": "b", "dependsOn": ["a"], **rule}, {"key": "c", "dependsOn": ["b"], **rule, "forEach": "b"}
+    )
+    run = RunModel(graph, conditions={"b": Verdict(False, "no"), "c": Verdict(True)}, item_counts={"c": 3})
+    run.start()
+    assert run.settle(Item("a"), "completed").skip["c"].code == "for_each_source_missing"
+
+
+def test_one_success_with_a_for_each_waits_for_the_list() -> None:
+    rule = {"triggerRule": "one_success", "forEach": "slow"}
+    run = RunModel(dag({"key": "fast"}, {"key": "slow"}, {"key": "c", "dependsOn": ["fast", "slow"], **rule}))
+    run.start()
+    assert run.settle(Item("fast"), "completed") == Moves()
+    assert [expansion.node_key for expansion in run.settle(Item("slow"), "completed").expand] == ["c"]
 
 
 def test_approval_comes_after_the_condition_and_before_the_group() -> None:
@@ -351,6 +388,8 @@ def graphs(draw: st.DrawFn, max_nodes: int = 12) -> Graph:
             "condition": draw(st.sampled_from([None, None, None, "inputs.x"])),
             "forEach": draw(st.sampled_from([None, None, f"n{min(parents)}"])) if parents else None,
         }
+        if parents and node["condition"] is None and node["triggerRule"] is not TriggerRule.ONE_SUCCESS:
+            node["condition"] = draw(st.sampled_from([None, f"status.n{max(parents)} != 'failed'"]))
         nodes.append(node)
     limits = {"one": {"limit": 1}, "few": {"limit": draw(st.integers(2, 4))}, "free": {"limit": None}}
     return dag(*nodes, parallelGroups=limits)
@@ -369,7 +408,7 @@ def runs(draw: st.DrawFn) -> RunModel:
     graph = draw(graphs())
     return RunModel(
         graph,
-        conditions={node.key: draw(VERDICTS) for node in graph.nodes if node.condition},
+        conditions={node.key: draw(VERDICTS) for node in graph.nodes if node.condition == "inputs.x"},
         item_counts={node.key: draw(COUNTS) for node in graph.nodes if node.for_each},
         check=check_step,
     )
