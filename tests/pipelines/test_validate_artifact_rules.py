@@ -203,7 +203,10 @@ EXAMPLES = {
         module(tokens={"total": 10, "fromFields": 5}),
     ),
     "hubspot/jquery": (module(js="$('p').hide()"), module(js="a.$(1)")),
-    "hubspot/global-styles": (module(css=".a{} h1{color:red}"), module(css="/* h1{} */ .a h1{color:red}")),
+    "hubspot/global-styles": (
+        module(css=".a{} @media print{b, h1:hover{color:red}}"),
+        module(css="/* h1{} */ .a h1{color:red} @scope (.a){h1{top:0}} @keyframes x{from{top:0}} :root{--a:0}"),
+    ),
     "seo/title": (page(head=""), page()),
     "seo/title-length": (page(head="<title>Hi</title>"), page()),
     "seo/description": (page(head=""), page()),

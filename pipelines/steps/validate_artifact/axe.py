@@ -3,6 +3,8 @@
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pipelines.designs.rendering import RenderingError, find_browser, render_html
@@ -64,17 +66,22 @@ def _document(markup: Markup, css: str) -> str:
 
 
 def _measure(is_page: bool) -> Any:
-    from axe_playwright_python.base import AXE_SCRIPT
-
+    script = _axe_script()
     disabled = () if is_page else PAGE_RULES
     options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in disabled}}
 
     async def measure(page: "Page") -> dict[str, Any]:
-        await page.evaluate(AXE_SCRIPT)
+        await page.evaluate(script)
         report: dict[str, Any] = await page.evaluate(RUN, options)
         return report
 
     return measure
+
+
+@cache
+def _axe_script() -> str:
+    """axe-core as axe-playwright-python brings it."""
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 def _finding(violation: dict[str, Any], node: dict[str, Any]) -> Finding:

@@ -5,7 +5,10 @@ HubL, ``fields.json`` and ``meta.json`` are judged by ``pipelines.hubspot``; the
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
+
+import tinycss2
 
 from pipelines.hubspot.fields import Field, check_fields, check_meta, default_values, leaf_paths
 from pipelines.hubspot.template import HublRenderError, HublSyntaxError, HublTemplate, parse_hubl
@@ -51,10 +54,8 @@ VAGUE_LABEL = re.compile(
 PLACEHOLDER = re.compile(r"\blorem ipsum\b|\bdolor sit amet\b", re.IGNORECASE)
 PAGE_TAG = re.compile(r"<(html|head|body)(?=[\s/>])", re.IGNORECASE)
 JQUERY_CALL = re.compile(r"\bjQuery\b|(?<![\w$.])\$\s*\(")
-CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-BARE_SELECTOR = re.compile(
-    r"(?:^|[{},;])\s*(html|body|\*|main|header|footer|nav|section|h[1-6]|p|a|ul|ol|li|img|button|input|table)\s*(?=[{,])"
-)
+MAX_CSS = 100_000
+GROUPING_RULES = frozenset({"media", "supports", "layer"})
 
 
 def check_hubspot(markup: Markup, module: Mapping[str, Any], *, tokens: Mapping[str, int]) -> Verdict:
@@ -140,9 +141,29 @@ def _code(module: Mapping[str, Any]) -> Iterator[Finding]:
         yield PAGE_ELEMENTS.at(_line("module.html", line), f"The module brings a <{tag[1].lower()}> of its own.")
     if JQUERY_CALL.search(module["js"]):
         yield JQUERY.at("module.js", "The code calls jQuery.")
-    bare = BARE_SELECTOR.search(CSS_COMMENT.sub("", module["css"]))
+    bare = next(_bare_selectors(module["css"]), None)
     if bare is not None:
-        yield GLOBAL_STYLES.at("module.css", f'The selector "{bare[1]}" styles the whole page.')
+        yield GLOBAL_STYLES.at("module.css", f'The selector "{bare}" styles the whole page.')
+
+
+def _bare_selectors(css: str) -> Iterator[str]:
+    """The first element of each selector that names no class, id or attribute, from the first 100,000 characters."""
+    pending = tinycss2.parse_stylesheet(css[:MAX_CSS], skip_comments=True, skip_whitespace=True)[::-1]
+    while pending:
+        rule = pending.pop()
+        if rule.type == "at-rule" and rule.lower_at_keyword in GROUPING_RULES and rule.content:
+            pending.extend(tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)[::-1])
+        elif rule.type == "qualified-rule":
+            yield from _bare_heads(rule.prelude)
+
+
+def _bare_heads(prelude: Sequence[Any]) -> Iterator[str]:
+    for is_comma, parts in groupby(prelude, key=lambda part: part == ","):
+        selector = [part for part in parts if part.type != "whitespace"]
+        if is_comma or not selector or not {part.type for part in selector} <= {"ident", "literal"}:
+            continue
+        if "." not in selector and (selector[0].type == "ident" or selector[0] == "*"):
+            yield str(selector[0].value)
 
 
 def _named_fields(fields: Sequence[Field]) -> Iterator[tuple[str, Field]]:
