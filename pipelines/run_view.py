@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 
 from metrics.models import MetricResult
 from pipelines.artifacts import accepted_ir, accepted_irs
-from pipelines.conditions import Condition, Verdict, compile_condition
+from pipelines.conditions import Condition, Verdict, compile_condition, condition_context
 from pipelines.dag import Graph, Node, resolve_for_each
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import FINISHED_STEP, StepStatus
@@ -48,9 +48,9 @@ class RowsView:
             return False
         return self.rows.filter(node_key__in=mapped).values("node_key").distinct().count() < len(mapped)
 
-    def condition(self, node: Node) -> Verdict:
+    def condition(self, node: Node, decided: Mapping[str, NodeStatus]) -> Verdict:
         condition = compile_condition(node.condition or "")
-        return condition.evaluate(self._condition_context(condition))
+        return condition.evaluate(self._condition_context(condition, decided))
 
     def item_count(self, node: Node) -> int:
         if node.for_each is None:
@@ -77,15 +77,17 @@ class RowsView:
     def _of_group(self, group: str) -> QuerySet[StepRun]:
         return self.rows.filter(node_key__in=[node.key for node in self.graph.nodes if node.parallel_group == group])
 
-    def _condition_context(self, condition: Condition) -> dict[str, Any]:
+    def _condition_context(self, condition: Condition, decided: Mapping[str, NodeStatus]) -> dict[str, Any]:
         keys = [key for key in condition.references() if key in self.graph.by_key]
         nodes = [self.graph.node(key) for key in keys]
-        return {
-            "inputs": self.run.inputs,
-            "status": {key: status.value for key, status in self.statuses(keys).items()},
-            "ir": {node.key: ir for node in nodes if (ir := accepted_ir(self.run, node)) is not None},
-            "metrics": self._metrics(keys),
-        }
+        statuses = {**self.statuses(keys), **{key: decided[key] for key in keys if key in decided}}
+        no_items = {key: [] for key in keys if decided.get(key) is NodeStatus.COMPLETED}
+        return condition_context(
+            inputs=self.run.inputs,
+            status={key: status.shown for key, status in statuses.items() if status.settled},
+            ir={node.key: ir for node in nodes if (ir := accepted_ir(self.run, node)) is not None} | no_items,
+            metrics=self._metrics(keys),
+        )
 
     def _metrics(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {key: {} for key in keys}
