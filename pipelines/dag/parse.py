@@ -50,13 +50,14 @@ def parse_dag(document: object) -> Graph:
     nodes = _read_nodes(shaped, problems)
     parents = _read_parents(shaped, nodes, problems)
     order = _sort(nodes, parents)
-    if order is None:
-        _add_cycle(nodes, parents, problems)
-    _check_references(nodes, _ancestor_bits(parents, order or ()), problems)
+    acyclic = len(order) == len(nodes)
+    if not acyclic:
+        _add_cycle(nodes, parents, set(nodes).difference(order), problems)
+    _check_references(nodes, _ancestor_bits(parents, order) if acyclic else {}, problems)
     _check_conditions(nodes.values(), problems)
     _check_groups(shaped, nodes.values(), problems)
     problems.raise_if_any()
-    return _build(shaped, nodes, parents, order or [])
+    return _build(shaped, nodes, parents, order)
 
 
 def _read_nodes(document: Mapping[str, Any], problems: Problems) -> dict[str, _RawNode]:
@@ -84,6 +85,8 @@ def _read_parents(document: Mapping[str, Any], nodes: Mapping[str, _RawNode], pr
     parents: dict[str, dict[str, None]] = {key: {} for key in nodes}
     seen: set[tuple[str, str, str]] = set()
     for edge in edges:
+        if problems.full():
+            break
         if _is_sound(edge, nodes, seen, problems):
             parents[edge.child][edge.parent] = None
     return {key: list(found) for key, found in parents.items()}
@@ -159,8 +162,11 @@ def _parents_by_order(nodes: Mapping[str, _RawNode], problems: Problems) -> Pare
     return parents
 
 
-def _sort(nodes: Mapping[str, _RawNode], parents: Parents) -> list[str] | None:
-    """Topological order (Kahn), ties by ``order`` and then by place in the document; None when there is a cycle."""
+def _sort(nodes: Mapping[str, _RawNode], parents: Parents) -> list[str]:
+    """Topological order (Kahn), ties by ``order`` and then by place in the document.
+
+    What lies on a cycle, or below one, is left out.
+    """
     rank = {key: (_order_of(node), node.index) for key, node in nodes.items()}
     waiting = {key: len(parents[key]) for key in nodes}
     children: dict[str, list[str]] = {key: [] for key in nodes}
@@ -177,7 +183,7 @@ def _sort(nodes: Mapping[str, _RawNode], parents: Parents) -> list[str] | None:
             waiting[child] -= 1
             if waiting[child] == 0:
                 heapq.heappush(heap, (rank[child], child))
-    return order if len(order) == len(nodes) else None
+    return order
 
 
 def _order_of(node: _RawNode) -> float:
@@ -185,33 +191,19 @@ def _order_of(node: _RawNode) -> float:
     return order if isinstance(order, int | float) else 0
 
 
-def _add_cycle(nodes: Mapping[str, _RawNode], parents: Parents, problems: Problems) -> None:
-    """Name one cycle: what is left after peeling off leaves and roots always holds one."""
-    cycle = _find_cycle(parents)
+def _add_cycle(nodes: Mapping[str, _RawNode], parents: Parents, unsorted: set[str], problems: Problems) -> None:
+    cycle = _find_cycle(parents, unsorted)
     named = " → ".join(cycle if len(cycle) <= 12 else [*cycle[:10], "…", cycle[-1]])
     problems.add(nodes[cycle[0]].path(), "cycle", f"These nodes wait for each other: {named}.", "Remove one edge.")
 
 
-def _find_cycle(parents: Parents) -> list[str]:
-    """A cycle as ``[a, …, a]`` along the edges; the graph must have one."""
-    alive = {key: set(above) for key, above in parents.items()}
-    free = [key for key, above in alive.items() if not above]
-    children: dict[str, list[str]] = {key: [] for key in parents}
-    for key, above in parents.items():
-        for parent in above:
-            children[parent].append(key)
-    while free:
-        key = free.pop()
-        del alive[key]
-        for child in children[key]:
-            alive[child].discard(key)
-            if not alive[child]:
-                free.append(child)
-    at = next(iter(alive))
+def _find_cycle(parents: Parents, unsorted: set[str]) -> list[str]:
+    """A cycle as ``[a, …, a]`` along the edges. Every unsorted node has an unsorted parent, so going up comes round."""
+    at = min(unsorted)
     walked: dict[str, int] = {}
     while at not in walked:
         walked[at] = len(walked)
-        at = next(parent for parent in parents[at] if parent in alive)
+        at = next(parent for parent in parents[at] if parent in unsorted)
     upwards = list(walked)[walked[at] :]
     return [at, *reversed(upwards)]
 
@@ -220,6 +212,8 @@ def _check_references(nodes: Mapping[str, _RawNode], above: Mapping[str, int], p
     """What a condition or ``forEach`` names must be above the node, or it can never be there."""
     bits = {key: 1 << index for index, key in enumerate(above)}
     for node in nodes.values():
+        if problems.full():
+            break
         for field, name in _named(node):
             if name not in nodes:
                 message = f"There is no node {name!r}, so this can never be there."
@@ -230,7 +224,7 @@ def _check_references(nodes: Mapping[str, _RawNode], above: Mapping[str, int], p
 
 
 def _ancestor_bits(parents: Parents, order: Iterable[str]) -> dict[str, int]:
-    """The ancestors of each node, as bits by place in topological order; empty where there is no such order."""
+    """The ancestors of each node, as bits by place in topological order."""
     with_self: dict[str, int] = {}
     above: dict[str, int] = {}
     for index, key in enumerate(order):
@@ -297,6 +291,8 @@ def _check_groups(document: Mapping[str, Any], nodes: Iterable[_RawNode], proble
     if not isinstance(groups, dict):
         return
     for node in nodes:
+        if problems.full():
+            break
         name = node.fields.get("parallelGroup")
         if isinstance(name, str) and name not in groups:
             hint = did_you_mean(name, groups) or f'Add {{"{name}": {{"limit": null}}}} for a group without a limit.'

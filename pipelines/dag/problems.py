@@ -55,7 +55,7 @@ class Problems:
             self._found.append(Problem("", "too-many-problems", f"There are more than {MAX_PROBLEMS} problems."))
 
     def full(self) -> bool:
-        """Whether looking on is useless."""
+        """Whether looking on is useless (and would only cost time, as hints do)."""
         return len(self._found) > MAX_PROBLEMS
 
     def __iter__(self) -> Iterator[Problem]:

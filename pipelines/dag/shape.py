@@ -93,7 +93,7 @@ def _add_schema_error(error: jsonschema_rs.ValidationError, problems: Problems) 
     name = error.kind.name
     if name == "additionalProperties":
         allowed = _properties_at(error.schema_path)
-        for unexpected in kind["unexpected"]:
+        for unexpected in kind["unexpected"][: MAX_PROBLEMS + 1]:
             hint = did_you_mean(unexpected, allowed) or f"Known fields: {', '.join(sorted(allowed))}."
             problems.add(path + pointer(unexpected), "unknown-field", f"{shorten(unexpected)!r} is not a field.", hint)
     else:

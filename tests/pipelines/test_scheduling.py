@@ -440,7 +440,7 @@ def play(run: RunModel, chance: random.Random, *, steps: int = 10_000, outcome_s
 
 
 @given(run=runs(), chance=CHANCE, seed=st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_run_ends_with_every_node_settled_by_its_rule(run: RunModel, chance: random.Random, seed: int) -> None:
     play(run, chance, outcome_seed=seed)
     statuses = {node.key: run.status(node.key) for node in run.graph.nodes}
@@ -464,7 +464,7 @@ def test_every_run_ends_with_every_node_settled_by_its_rule(run: RunModel, chanc
 
 
 @given(run=runs(), chance=CHANCE, seed=st.integers())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_nothing_starts_twice_or_before_its_parents(run: RunModel, chance: random.Random, seed: int) -> None:
     play(run, chance, outcome_seed=seed)
     started = Counter(item for state, item in run.log if state == "ready")
@@ -494,7 +494,7 @@ def test_the_rows_do_not_depend_on_the_order_of_events(
 
 
 @given(run=runs(), chance=CHANCE, steps=st.integers(0, 8), running=st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_cancelled_run_always_ends(run: RunModel, chance: random.Random, steps: int, running: int) -> None:
     play(run, chance, steps=steps)
     for item in run.items("ready")[:running]:
