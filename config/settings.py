@@ -7,7 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded_postgres
-from config.admin_site import SIDEBAR
+from config.admin_site import LOOKS, SIDEBAR
 from config.env import BASE_DIR, read_env_file, value
 
 read_env_file()
@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "knox",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "config.apps.ConfigConfig",
     "ir_schemas",
     "metrics",
@@ -103,6 +104,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = _path("STATIC_ROOT")
 MEDIA_ROOT = _path("MEDIA_ROOT")
@@ -127,25 +129,29 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 HTTPS_ONLY: bool = value("HTTPS_ONLY")
 SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 X_FRAME_OPTIONS = "SAMEORIGIN"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # API
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "config.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.permissions.StrictModelPermissions"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["config.filters.StrictFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.parsers.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -158,7 +164,24 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "CAMELIZE_NAMES": True,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatus": "pipelines.models.runs.RunStatus",
+        "StepStatus": "pipelines.models.runs.StepStatus",
+        "OutputType": "pipelines.models.runs.OutputType",
+        "ValidationMode": "pipelines.models.definitions.ValidationMode",
+        "DesignStatus": "pipelines.models.designs.DesignSplit.Status",
+        "DesignKind": "pipelines.models.designs.DesignSplit.Kind",
+        "ArtifactStatus": "pipelines.models.designs.GeneratedArtifact.Status",
+        "ValidationStatus": "pipelines.models.designs.ValidationResult.Status",
+        "ReviewStatus": "feedback.models.ReviewFeedback.Status",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.document_problems",
+    ],
 }
 
 # What is switched on; the live values are in the table behind ``monitoring.flags``
@@ -187,6 +210,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Auditable AI pipelines",
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": SIDEBAR,
+    **LOOKS,
 }
 
 # Logging

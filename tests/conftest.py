@@ -1,9 +1,11 @@
 """Fixtures for every test."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
+from django.test import override_settings
 
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
@@ -14,6 +16,15 @@ def media(settings: LazySettings, tmp_path: Path) -> Path:
     """Files that a test stores go to a folder of its own."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pages name their static files as they are, so that nothing needs collecting first."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    storages = {**settings.STORAGES, "staticfiles": plain}
+    with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static"), STORAGES=storages):
+        yield
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 
 from feedback.models import GroundTruth, ReviewFeedback
-from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition
+from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaEvent, SchemaLine
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
 from monitoring.models import FeatureFlag, TestResult, TestRun
+from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models import (
     AIProcess,
     AIPrompt,
@@ -31,21 +32,17 @@ from pipelines.models import (
     StepVersion,
     ValidationResult,
 )
-from pipelines.models.ai import DIMENSIONS
-
-PASSWORD = "correct horse battery staple"
 
 
 class UserFactory(DjangoModelFactory):
-    """Signs in with ``PASSWORD``."""
+    """Has no usable password: sign in with ``client.force_login``."""
 
     class Meta:
         model = User
-        skip_postgeneration_save = True
 
     username = factory.Sequence(lambda n: f"user{n}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
-    password = factory.django.Password(PASSWORD)
+    password = "!"
 
 
 class GroupFactory(DjangoModelFactory):
@@ -259,6 +256,21 @@ class IRSchemaDefinitionFactory(DjangoModelFactory):
     schema = factory.LazyFunction(lambda: {"type": "object"})
 
 
+class SchemaLineFactory(DjangoModelFactory):
+    class Meta:
+        model = SchemaLine
+
+    step_version = factory.SubFactory(StepVersionFactory)
+
+
+class SchemaEventFactory(DjangoModelFactory):
+    class Meta:
+        model = SchemaEvent
+
+    schema = factory.SubFactory(IRSchemaFactory)
+    action = SchemaEvent.Action.CREATED
+
+
 class IRArtifactFactory(DjangoModelFactory):
     """A valid IR, with the size and hash of its body."""
 
@@ -273,7 +285,7 @@ class IRArtifactFactory(DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class: type[IRArtifact], *args: Any, **kwargs: Any) -> IRArtifact:
-        artifact = model_class(*args, **kwargs)
+        artifact = model_class(**kwargs)
         artifact.weigh(artifact.ir_json)
         artifact.save()
         return artifact
@@ -341,7 +353,7 @@ class FeatureFlagFactory(DjangoModelFactory):
         model = FeatureFlag
         django_get_or_create = ("key",)
 
-    key = FeatureFlag.Key.PIPELINE_LOGGING_ENABLED
+    key = factory.Iterator([FeatureFlag.Key.PIPELINE_LOGGING_ENABLED, FeatureFlag.Key.MONITORING_API_ENABLED])
     value = "on"
 
 

@@ -1,0 +1,285 @@
+"""What every admin page shares: JSON shown and edited with care, badges, links between rows, refusals in words."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, NoReturn, cast
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextareaWidget
+
+from config.canonical import canonical_json
+from config.history import changes_of
+from config.json_html import json_html, pretty_json
+
+Display = Callable[[Any], Any]
+
+
+class JsonTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
+    """A tall monospace box."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"rows": 20, "spellcheck": "false", "class": "json-input", **(attrs or {})})
+
+
+class JsonFormField(forms.JSONField):
+    """JSON as text. What cannot be read or stored is refused with its line and column.
+
+    ``empty`` makes the value of a field left empty.
+    """
+
+    widget = JsonTextarea
+    empty: Callable[[], Any] = staticmethod(lambda: None)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else forms.fields.InvalidJSONInput(data or "")
+
+    def prepare_value(self, value: Any) -> str:
+        return value if isinstance(value, forms.fields.InvalidJSONInput) else pretty_json(value)
+
+    def to_python(self, value: Any) -> Any:
+        if self.disabled:
+            return value
+        if not str(value or "").strip():
+            return self.empty()
+        data = self._parse(str(value))
+        self._refuse_unstorable(data)
+        return data
+
+    def _parse(self, text: str) -> Any:
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            place = f"Line {error.lineno}, column {error.colno}"
+            raise ValidationError(f"{place}: this is not JSON: {error.msg}.", code="invalid") from error
+        except RecursionError as error:
+            raise ValidationError("The document is nested too deeply to be read.", code="invalid") from error
+        except ValueError as error:
+            raise ValidationError(f"This is not JSON: {error}", code="invalid") from error
+
+    def _refuse_unstorable(self, data: Any) -> None:
+        try:
+            text = canonical_json(data)
+        except ValueError as error:
+            raise ValidationError(f"This JSON cannot be stored: {error}", code="invalid") from error
+        if rb"\u0000" in text:
+            raise ValidationError("This JSON cannot be stored: a text in it holds the character U+0000.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number; use null where there is no value.")
+
+
+class RecordChangeList(ChangeList):  # type: ignore[misc]
+    """Without a filter the rows found are all there are, so that nothing needs counting twice."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.filter_params):
+            self.full_result_count = self.result_count
+
+
+class BaseAdmin(ModelAdmin):  # type: ignore[misc]
+    """JSON fields are shown coloured and edited in ``JsonFormField``; lists do not count the whole table."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    formfield_overrides = {
+        models.JSONField: {"form_class": JsonFormField, "widget": JsonTextarea},
+        models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
+    }
+
+    def __init__(self, model: type[models.Model], admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        self.json_fields = {field.name for field in model._meta.get_fields() if isinstance(field, models.JSONField)}
+        for name in self.json_fields:
+            setattr(self, _shown(name), self._json_display(name))
+
+    def formfield_for_dbfield(self, db_field: "models.Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        """A JSON column that may be left empty but holds no null takes its default then."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, JsonFormField) and not db_field.null:
+            field.empty = db_field.get_default
+        return field
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        names = super().get_readonly_fields(request, obj)
+        return [*names, *(_shown(name) for name in names if name in self.json_fields)]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RecordChangeList
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """The declared ones, with each JSON field that cannot be edited here replaced by its coloured form."""
+        fieldsets = super().get_fieldsets(request, obj)
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        fixed = set(super().get_readonly_fields(request, obj)) if may_edit else self.json_fields
+        return [
+            (title, {**options, "fields": [self._readable(name) if name in fixed else name for name in _flat(options)]})
+            for title, options in fieldsets
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        route = path(
+            "<path:object_id>/json/<slug:field>",
+            self.admin_site.admin_view(self.json_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_json",
+        )
+        return [route, *super().get_urls()]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Django's list of what was done in the admin, below every change that the table itself recorded."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None or not self.has_view_permission(request, row):
+            return cast(HttpResponse, super().history_view(request, object_id, extra_context))
+        changes = {"changes": changes_of(row), **(extra_context or {})}
+        return cast(HttpResponse, super().history_view(request, object_id, changes))
+
+    def json_view(self, request: HttpRequest, object_id: str, field: str) -> HttpResponse:
+        """One JSON field of a row as a file."""
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None or field not in self.json_fields:
+            raise Http404("There is no such document.")
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        name = f"{self.opts.model_name}-{obj.pk}-{field}.json"
+        body = pretty_json(getattr(obj, field))
+        return HttpResponse(
+            body,
+            content_type="application/json; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def _readable(self, name: Any) -> Any:
+        return _shown(name) if name in self.json_fields else name
+
+    def _json_display(self, name: str) -> Display:
+        label = capfirst(self.model._meta.get_field(name).verbose_name)
+
+        @admin.display(description=label)
+        def show(obj: models.Model) -> Any:
+            url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_json", args=[obj.pk, name])
+            return json_html(getattr(obj, name), full_url=url)
+
+        return show
+
+
+class ReadOnlyAdmin(BaseAdmin):
+    """A record of what happened: shown to those who may view it, changed by nobody.
+
+    ``why_read_only`` is the sentence that the list and each row's page carry.
+    """
+
+    why_read_only = ""
+    actions = None
+    list_before_template = "irline/list_read_only.html"
+    change_form_outer_before_template = "irline/row_read_only.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    """Rows below their parent, each with a link to its own page, none of them to be changed here."""
+
+    extra = 0
+    hide_title = True
+    can_delete = False
+    show_change_link = True
+    per_page = 20
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def badge(field: str, colours: Mapping[str, str], description: str = "") -> Display:
+    """A column that shows a choice as a label in its colour (``default``, ``info``, ``success``, ...)."""
+
+    @admin.display(description=description or capfirst(field.replace("_", " ")), ordering=field)
+    def show(obj: Any) -> Any:
+        colour = colours.get(getattr(obj, field), "default")
+        text = getattr(obj, f"get_{field}_display")()
+        return format_html('<span class="chip chip-{}">{}</span>', colour, text)
+
+    show.__name__ = field
+    return show
+
+
+def linked(field: str, description: str = "") -> Display:
+    """A list column that shows a related row as a link to its page. The list must select it with its own rows."""
+
+    @admin.display(description=description or capfirst(field.replace("_", " ")), ordering=field)
+    def show(obj: Any) -> Any:
+        related = getattr(obj, field)
+        return None if related is None else row_link(related)
+
+    show.__name__ = field
+    return show
+
+
+def row_url(model: type[models.Model], pk: Any) -> str:
+    """The address of a row's admin page; empty for a model without one."""
+    try:
+        return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
+    except NoReverseMatch:
+        return ""
+
+
+def row_link(row: models.Model, text: str = "") -> Any:
+    """A link to a row's admin page."""
+    return format_html('<a class="text-link" href="{}">{}</a>', row_url(type(row), row.pk), text or str(row))
+
+
+def rows_link(model: type[models.Model], text: str, **filters: Any) -> Any:
+    """A link to a model's list, filtered."""
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters)
+    return format_html('<a class="text-link" href="{}">{}</a>', url, text)
+
+
+def duration_text(length: timedelta | None) -> str:
+    """``340 ms``, ``4.2 s``, ``3 min 20 s``, ``2 h 5 min``; a dash for None."""
+    if length is None:
+        return "–"
+    seconds = max(0.0, length.total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def number_text(value: float | None) -> str:
+    """Three significant digits, or a whole number from 1,000 on; ``n/a`` for None."""
+    if value is None:
+        return "n/a"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _shown(name: str) -> str:
+    return f"{name}_shown"
+
+
+def _flat(options: Mapping[str, Any]) -> list[Any]:
+    return [name for line in options["fields"] for name in (line if isinstance(line, list | tuple) else [line])]

@@ -1,0 +1,24 @@
+"use strict";
+
+const docs = document.getElementById("docs");
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const followSystem = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followSystem);
+followSystem();
+
+// Requests carry the reader's session, so those that change something need its CSRF token.
+const withCsrfToken = (request) => {
+  if (new URL(request.url, document.baseURI).origin === location.origin) {
+    request.headers["X-CSRFToken"] = docs.dataset.csrfToken;
+  }
+  return request;
+};
+
+SwaggerUIBundle({
+  url: docs.dataset.description,
+  domNode: docs,
+  deepLinking: true,
+  validatorUrl: null,
+  defaultModelsExpandDepth: 0,
+  requestInterceptor: withCsrfToken,
+});

@@ -1,0 +1,78 @@
+"""The audit log, and what is switched on."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
+from monitoring.models import FeatureFlag, TestResult, TestRun
+
+WHY = "The audit log says what happened when it happened, so nobody can change it here."
+RUN_COLOURS = {"running": "info", "passed": "success", "failed": "danger", "error": "danger"}
+RESULT_COLOURS = {"passed": "success", "warning": "warning", "failed": "danger", "skipped": "default"}
+
+
+class TestResultInline(ReadOnlyInline):
+    model = TestResult
+    fields = ("name", badge("status", RESULT_COLOURS), "duration_ms")
+    readonly_fields = fields
+    ordering = ("id",)
+
+
+@admin.register(TestRun)
+class TestRunAdmin(ReadOnlyAdmin):
+    why_read_only = WHY
+    list_display = (
+        "started_at",
+        "type",
+        badge("status", RUN_COLOURS),
+        "duration",
+        linked("step_run"),
+        linked("design_split", "Design"),
+        "artifact_id",
+    )
+    list_select_related = ("step_run", "design_split")
+    list_filter = ("type", "status", "started_at")
+    search_fields = ("=id", "=run_group_id", "=step_run__id", "=design_split__id", "design_split__name")
+    date_hierarchy = "started_at"
+    inlines = (TestResultInline,)
+    fieldsets = (
+        (None, {"fields": ("type", "status", "started_at", "completed_at", "summary")}),
+        ("About", {"fields": ("step_run", "attempt", "design_split", "artifact", "module", "run_group_id")}),
+        ("Record", {"fields": ("id", "created_at")}),
+    )
+
+    @admin.display(description="Took")
+    def duration(self, obj: TestRun) -> str:
+        return duration_text(obj.completed_at - obj.started_at if obj.completed_at else None)
+
+
+@admin.register(TestResult)
+class TestResultAdmin(ReadOnlyAdmin):
+    why_read_only = WHY
+    list_display = ("created_at", "name", badge("status", RESULT_COLOURS), "duration_ms", linked("test_run"))
+    list_select_related = ("test_run",)
+    list_filter = ("status", "test_run__type", "created_at")
+    search_fields = ("name", "=test_run__id", "=test_run__run_group_id")
+    date_hierarchy = "created_at"
+    fields = ("test_run", "name", "status", "duration_ms", "details", "id", "created_at")
+
+
+@admin.register(FeatureFlag)
+class FeatureFlagAdmin(BaseAdmin):
+    """Each flag has at most one row; deleting it gives the environment's default back."""
+
+    list_display = ("key", "meaning", "value", "reason", "updated_at", linked("updated_by"))
+    list_select_related = ("updated_by",)
+    search_fields = ("key", "reason")
+    fields = ("key", "value", "reason", "updated_at", "updated_by")
+    readonly_fields = ("updated_at", "updated_by")
+
+    @admin.display(description="Meaning")
+    def meaning(self, obj: FeatureFlag) -> str:
+        return obj.get_key_display()
+
+    def save_model(self, request: HttpRequest, obj: FeatureFlag, form: Any, change: bool) -> None:
+        obj.updated_by = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
