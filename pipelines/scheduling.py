@@ -350,7 +350,7 @@ class _Scheduling:
 
     def _has_unsettled_parent(self, node: Node) -> bool:
         """The view can't know what settles in this very call, so where that matters the parents are looked at."""
-        if self.settled.keys().isdisjoint(node.parents):
+        if not self.settled or self.settled.keys().isdisjoint(node.parents):
             return self.view.has_unsettled_parent(node)
         self._load(node.parents)
         return any(not self.known[key].settled for key in node.parents)
