@@ -8,7 +8,7 @@ from ir_schemas.compatibility.deadline import Deadline
 from ir_schemas.compatibility.deciding import ask_again, decide
 from ir_schemas.compatibility.model import Comparison, Reading, Verdict
 from ir_schemas.compatibility.reading import close
-from ir_schemas.shapes import DIALECT, Node, NodePool, Schema, in_place, of_parts
+from ir_schemas.shapes import Schema
 from ir_schemas.validation import JsonFault, Limits, check_document, compile_schema
 
 SECONDS = 1.0
@@ -56,53 +56,4 @@ def _too_hard(name: str, schema: Schema) -> str | None:
     except JsonFault as fault:
         return f"The {name} schema is too large to compare: {fault.message}"
     compile_schema(schema)
-    dialect = schema.get("$schema", DIALECT) if isinstance(schema, dict) else DIALECT
-    if dialect.rstrip("#") != DIALECT:
-        return f"The {name} schema is written for {dialect}; only draft 2020-12 is compared."
-    if _refers_to_itself(NodePool({"schema": schema})):
-        return (
-            f"The {name} schema refers to itself without going down into the document, so no document can be checked."
-        )
     return None
-
-
-def _refers_to_itself(pool: NodePool) -> bool:
-    """Whether some schema in use applies itself to its own instance again, through references and combinations."""
-    in_use: set[Node] = set()
-    finished: set[Node] = set()
-    stack = [pool.root("schema")]
-    while stack:
-        node = stack.pop()
-        if node in in_use:
-            continue
-        in_use.add(node)
-        if _has_cycle(pool, node, finished):
-            return True
-        stack += [*_applied(pool, node), *of_parts(node)]
-    return False
-
-
-def _has_cycle(pool: NodePool, start: Node, finished: set[Node]) -> bool:
-    """Depth-first search without recursion, as chains of references can be long."""
-    path: list[Node] = [start]
-    branches = [_applied(pool, start)]
-    entered = {start}
-    while path:
-        if path[-1] in finished or not branches[-1]:
-            finished.add(path[-1])
-            entered.discard(path.pop())
-            branches.pop()
-            continue
-        node = branches[-1].pop()
-        if node in entered:
-            return True
-        if node not in finished:
-            path.append(node)
-            branches.append(_applied(pool, node))
-            entered.add(node)
-    return False
-
-
-def _applied(pool: NodePool, node: Node) -> list[Node]:
-    negated = node.single("not")
-    return [*in_place(pool, node), *([negated] if negated is not None else [])]

@@ -1,11 +1,10 @@
 """Schemas taken apart for reasoning: nodes (places in documents) and shapes (plain conjunctions of one kind)."""
 
 from ir_schemas.shapes.discriminators import Discriminator
-from ir_schemas.shapes.evaluation import evaluators, in_place, of_parts
+from ir_schemas.shapes.evaluation import evaluators, in_place
 from ir_schemas.shapes.expansion import expand, narrow
 from ir_schemas.shapes.nodes import (
     ANNOTATIONS,
-    DIALECT,
     NOTHING,
     SCHEMA_KEYWORDS,
     SCHEMA_LIST_KEYWORDS,
@@ -26,8 +25,8 @@ from ir_schemas.shapes.sampling import Sampler
 from ir_schemas.shapes.shape import ALWAYS_MATCHING, KINDS, Bound, Shape, declared_member, exact, kind_of
 
 __all__ = [
-    "ALWAYS_MATCHING", "ANNOTATIONS", "DIALECT", "KINDS", "NOTHING", "SCHEMA_KEYWORDS", "SCHEMA_LIST_KEYWORDS",
+    "ALWAYS_MATCHING", "ANNOTATIONS", "KINDS", "NOTHING", "SCHEMA_KEYWORDS", "SCHEMA_LIST_KEYWORDS",
     "SCHEMA_MAP_KEYWORDS", "Bound", "Discriminator", "Json", "Node", "NodePool", "Sampler", "Schema", "Shape", "any_of",
     "declared_member", "escape_token", "evaluators", "exact", "expand", "in_place", "inline", "kind_of", "matches",
-    "narrow", "negation", "of_parts", "subschemas", "unescape_token",
+    "narrow", "negation", "subschemas", "unescape_token",
 ]  # fmt: skip

@@ -8,8 +8,6 @@ from ir_schemas.shapes.nodes import Node, NodePool
 
 SAME_INSTANCE = ("allOf", "anyOf", "oneOf")
 CONDITIONAL = ("if", "then", "else")
-PARTS = ("additionalProperties", "contains", "items", "propertyNames", "unevaluatedItems", "unevaluatedProperties")
-PART_MAPS = ("patternProperties", "properties")
 
 
 def evaluators(pool: NodePool, node: Node) -> list[Node]:
@@ -37,14 +35,3 @@ def in_place(pool: NodePool, node: Node) -> Iterator[Node]:
         if branch is not None:
             yield branch
     yield from node.named("dependentSchemas").values()
-
-
-def of_parts(node: Node) -> Iterator[Node]:
-    """The schemas that a schema applies to members, names and items of its instance."""
-    for keyword in PARTS:
-        part = node.single(keyword)
-        if part is not None:
-            yield part
-    for keyword in PART_MAPS:
-        yield from node.named(keyword).values()
-    yield from node.listed("prefixItems")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = Any
 Schema: TypeAlias = dict[str, Any] | bool
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_KEYWORDS = frozenset(
     {"additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
      "unevaluatedItems", "unevaluatedProperties"}

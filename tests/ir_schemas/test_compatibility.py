@@ -201,6 +201,15 @@ def test_hostile_schemas_are_answered_in_time(name: str) -> None:
     assert comparison.backward.status in ("incompatible", "undecided")
 
 
+def test_what_is_not_decided_says_why() -> None:
+    too_deep = compare(nested(100), STRING).backward
+    assert too_deep.status == "undecided"
+    assert "too large to compare" in too_deep.reasons[0]
+    patterns = compare({"type": "string", "pattern": "^[a-f]+$"}, {"type": "string", "pattern": "^[a-z]+$"}).backward
+    assert patterns.status == "undecided"
+    assert "`pattern`" in patterns.reasons[-1]
+
+
 @pytest.mark.parametrize(
     "broken",
     [

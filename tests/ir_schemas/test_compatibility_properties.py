@@ -5,10 +5,11 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from ir_schemas.compatibility import Comparison, compare
+from ir_schemas.validation import SchemaFault
 from tests.ir_schemas.compatibility_cases import CASES, Case
 
 SCALARS = [None, True, False, 0, 1, 2, -1, 0.5, 2.5, "", "a", "b", "ab", "aab"]
@@ -89,7 +90,10 @@ def validator(schema: Any) -> jsonschema_rs.Validator:
 @given(pair=pairs(), reading=st.sampled_from(["standard", "standard", "writer-closed"]))
 def test_no_small_document_refutes_a_verdict(pair: tuple[Any, Any], reading: Any) -> None:
     old, new = pair
-    comparison = compare(old, new, reading=reading, seconds=0.3)
+    try:
+        comparison = compare(old, new, reading=reading, seconds=0.3)
+    except SchemaFault:
+        reject()  # a definition that refers to itself without going down into the document
     for verdict, writer, reader in (
         (comparison.backward, validator(old), validator(new)),
         (comparison.forward, validator(new), validator(old)),

@@ -54,8 +54,8 @@ def multiple_of(_: Prover, shape: Shape, target: Node) -> bool:
 
 @only("string")
 def pattern(_: Prover, shape: Shape, target: Node) -> bool:
-    pattern = target.keyword("pattern")
-    return pattern in ALWAYS_MATCHING or pattern in shape.keyword_values("pattern")
+    wanted = target.keyword("pattern")
+    return wanted in ALWAYS_MATCHING or wanted in shape.keyword_values("pattern")
 
 
 @only("string")
