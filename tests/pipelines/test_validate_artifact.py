@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipelines.steps.contract import StepContext, StepError, StepResult, ValidationResultOutput
 from pipelines.steps.validate_artifact import validate_artifact
 from pipelines.steps.validate_artifact.findings import CATEGORIES, Category, Engine, Finding, Severity, Verdict
+from pipelines.steps.validate_artifact.nu import JAR_VARIABLE
 from pipelines.steps.validate_artifact.scoring import (
     COSTS,
     WEIGHTS,
@@ -30,6 +31,11 @@ FAULTY = """
 <h2 id="a">One</h2><h4 id="a">Two</h4>
 <p class="flex-1 md:p-13 navbar-nav">Lorem ipsum dolor sit amet</p>
 """
+
+
+@pytest.fixture(autouse=True)
+def _without_the_nu_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(JAR_VARIABLE, raising=False)
 
 
 def judge(item: Any, **params: Any) -> StepResult:

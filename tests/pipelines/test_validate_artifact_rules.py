@@ -18,12 +18,18 @@ from pipelines.steps.validate_artifact import (
     validate_artifact,
 )
 from pipelines.steps.validate_artifact.findings import Rule
+from pipelines.steps.validate_artifact.nu import JAR_VARIABLE
 from tests.pipelines.generated_modules import FIELD, generated
 
 HEAD = """<title>A title of good length</title><meta name="viewport" content="width=device-width">
 <meta name="description" content="A description that is long enough for a search result to show it.">
 <link rel="canonical" href="https://example.com/"><meta property="og:title" content="x">
 <meta property="og:description" content="x"><meta property="og:image" content="x">"""
+
+
+@pytest.fixture(autouse=True)
+def _without_the_nu_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(JAR_VARIABLE, raising=False)
 
 
 @dataclass(frozen=True)
