@@ -254,3 +254,8 @@ def test_the_most_valuable_actions_come_first_and_are_at_most_five() -> None:
     assert len(advice) == 5
     assert advice[0] == "Mend worst (html, 3 places, about 26.2 points)."
     assert advice[1] == "Mend a (html, 1 place, about 5.0 points)."
+
+
+def test_one_remedy_for_two_categories_is_one_recommendation() -> None:
+    advice = judge(generated("<h2>a</h2><h4>b</h4>")).ir["recommendations"]
+    assert advice == ["Go down one heading level at a time (html and accessibility, 1 place, about 2.5 points)."]

@@ -44,6 +44,16 @@ LANGUAGE = _rule("html-has-lang", "error", "Name the page's language in the lang
 ZOOM = _rule("meta-viewport", "error", "Let visitors zoom: take user-scalable=no and maximum-scale off the viewport.")
 TITLE = _rule("document-title", "error", "Give the page a title.")
 
+# axe's rules of the same names break for the same reasons, so they get the same advice.
+REMEDIES = {
+    rule.key: rule.remedy
+    for rule in (
+        *(IMAGE_ALT, INPUT_IMAGE_ALT, SVG_NAME, VIDEO_CAPTION, AUTOPLAY, FRAME_TITLE, BUTTON_NAME, LINK_NAME, LABEL),
+        *(LIST, LIST_ITEM, EMPTY_HEADING, HEADING_ORDER, TABINDEX, ROLE, ATTRIBUTE, HIDDEN_FOCUS),
+        *(LANGUAGE, ZOOM, TITLE),
+    )
+}
+
 ROLES = words(
     """
     alert alertdialog application article banner blockquote button caption cell checkbox code columnheader combobox
@@ -73,7 +83,7 @@ def check_accessibility(markup: Markup, *, css: str, rendering: Literal["auto", 
     """Score accessibility; the engine's note says what was not looked at, and why."""
     note = "Chromium was not to be used (rendering is never)."
     if rendering == "auto":
-        judged = axe.run_axe(markup, css=css)
+        judged = axe.run_axe(markup, css=css, remedies=REMEDIES)
         if isinstance(judged, axe.AxeReport):
             return Verdict("accessibility", score_of(judged.findings), judged.findings, judged.engine)
         note = judged

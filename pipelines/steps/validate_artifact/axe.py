@@ -1,20 +1,21 @@
 """axe-core on the rendered module, in the Chromium that ``designs.rendering`` keeps warm."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pipelines.designs.rendering import RenderingError, find_browser, render_html
-from pipelines.steps.validate_artifact.findings import Engine, Finding, Severity
+from pipelines.steps.validate_artifact.findings import Engine, Finding, Severity, shorten
 from pipelines.steps.validate_artifact.markup import Markup
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
 TIMEOUT_S = 15.0
+MAX_SUMMARY = 800
 SEVERITIES: Mapping[str, Severity] = {"critical": "error", "serious": "error", "moderate": "warning", "minor": "info"}
 
 # These judge a page, which a module alone is not.
@@ -42,8 +43,11 @@ class AxeReport:
     findings: tuple[Finding, ...]
 
 
-def run_axe(markup: Markup, *, css: str) -> AxeReport | str:
-    """axe's findings, or a sentence that says why axe could not be used."""
+def run_axe(markup: Markup, *, css: str, remedies: Mapping[str, str]) -> AxeReport | str:
+    """axe's findings, or a sentence that says why axe could not be used.
+
+    ``remedies`` maps axe's rules to sentences of ours; other rules keep axe's own.
+    """
     if markup.cut:
         return "The markup is too large for axe."
     if importlib.util.find_spec("axe_playwright_python") is None or find_browser() is None:
@@ -53,9 +57,9 @@ def run_axe(markup: Markup, *, css: str) -> AxeReport | str:
     except RenderingError as error:
         return f"axe could not be used: {error}"
     report = rendered.value
-    findings = [_finding(violation, node) for violation in report["violations"] for node in violation["nodes"]]
+    findings = tuple(finding for violation in report["violations"] for finding in _findings(violation, remedies))
     browser, version = rendered.engine
-    return AxeReport(Engine("axe-core", report["version"], f"in {browser} {version}"), tuple(findings))
+    return AxeReport(Engine("axe-core", report["version"], f"in {browser} {version}"), findings)
 
 
 def _document(markup: Markup, css: str) -> str:
@@ -84,9 +88,12 @@ def _axe_script() -> str:
     return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
-def _finding(violation: dict[str, Any], node: dict[str, Any]) -> Finding:
+def _findings(violation: Mapping[str, Any], remedies: Mapping[str, str]) -> Iterator[Finding]:
+    rule = violation["id"]
     severity = SEVERITIES.get(violation["impact"], "warning")
-    place = f"rendered module: {node['target']}"
-    message = " ".join((node["failureSummary"] or violation["help"]).split())
-    remedy = f"{violation['help']} ({violation['helpUrl'].partition('?')[0]})."
-    return Finding(f"axe/{violation['id']}", "accessibility", severity, place, message, remedy)
+    remedy = remedies.get(rule) or f"{violation['help']}."
+    reference = violation["helpUrl"].partition("?")[0]
+    for node in violation["nodes"]:
+        summary = " ".join((node["failureSummary"] or violation["help"]).split())
+        message = f"{shorten(summary, MAX_SUMMARY)} See {reference}."
+        yield Finding(f"axe/{rule}", "accessibility", severity, f"rendered module: {node['target']}", message, remedy)

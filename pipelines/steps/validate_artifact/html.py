@@ -62,10 +62,10 @@ FORM_END = re.compile(r"</form(?=[\s/>])", re.IGNORECASE)
 REFERENCES = ("aria-labelledby", "aria-describedby", "aria-controls", "aria-owns", "list", "headers")
 
 
-def check_html(markup: Markup, *, use_nu: bool = True) -> Verdict:
+def check_html(markup: Markup) -> Verdict:
     """Score the markup's validity; falls back to our own rules, and says so, where the Nu validator fails."""
     skipped = list(_skipped_headings(markup))
-    judged = nu.validate(markup) if use_nu else None
+    judged = nu.validate(markup)
     if judged is not None and judged.findings is not None:
         findings = [*judged.findings, *skipped]
         return Verdict("html", score_of(findings), tuple(findings), judged.engine)
@@ -110,9 +110,7 @@ def _moved(markup: Markup) -> Iterator[Finding]:
             later = element.offset
     for element in markup.elements:
         if element in moved and element.parent not in moved:
-            yield MOVED.at(
-                element.place, f"<{element.name}> is written in a table outside its cells; the parser moved it."
-            )
+            yield MOVED.at(element.place, f"<{element.name}> stands in a table outside its cells; the parser moved it.")
 
 
 def _tag_findings(element: Element) -> Iterator[Finding]:

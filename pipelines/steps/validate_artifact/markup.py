@@ -67,14 +67,15 @@ class Element:
 
 @dataclass(frozen=True)
 class Markup:
-    """``source`` is what was read of it; ``cut`` says that this is not the whole."""
+    """``source`` is what was read of it, ``size`` the whole in bytes; ``cut`` says that not all of it was read."""
 
     source: str
+    size: int
     is_page: bool
     elements: tuple[Element, ...]
     errors: tuple[ParseError, ...]
-    has_doctype: bool = False
-    cut: bool = False
+    has_doctype: bool
+    cut: bool
 
     def named(self, *names: str) -> Iterator[Element]:
         return (element for element in self.elements if element.name in names and not element.foreign)
@@ -107,6 +108,7 @@ def parse_markup(source: str, *, page: bool) -> Markup:
     elements = tuple(islice(_elements(parsed.root, text), MAX_ELEMENTS + 1))
     return Markup(
         source=text,
+        size=len(source.encode("utf-8", "surrogatepass")),
         is_page=page,
         elements=elements[:MAX_ELEMENTS],
         errors=tuple(parsed.errors),
@@ -140,21 +142,19 @@ def _readable(source: str) -> str:
 
 
 def _elements(root: Document | DocumentFragment, source: str) -> Iterator[Element]:
-    stack: list[tuple[Node, Element | None]] = [(root, None)]
+    """The elements in document order, without recursion; what a template holds is not part of the page."""
+    stack: list[tuple[Node, Element | None]] = [(child, None) for child in reversed(root.children or [])]
     while stack:
         node, parent = stack.pop()
-        element = parent
-        if not node.name.startswith(("#", "!")):
-            element = _element(node, parent, source)
-            if parent is not None:
-                parent.children.append(element)
-            yield element
-        for child in reversed(node.children or []):
-            if child.name == "#text":
-                continue
-            stack.append((child, element))
-        if element is not None:
-            element.texts.extend(child.data for child in node.children or [] if child.name == "#text" and child.data)
+        if node.name == "#text" and parent is not None:
+            parent.texts.append(str(node.data or ""))
+        if node.name.startswith(("#", "!")):
+            continue
+        element = _element(node, parent, source)
+        if parent is not None:
+            parent.children.append(element)
+        stack.extend((child, element) for child in reversed(node.children or []))
+        yield element
 
 
 def _element(node: Node, parent: Element | None, source: str) -> Element:

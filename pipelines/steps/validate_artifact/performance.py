@@ -80,11 +80,11 @@ def check_performance(markup: Markup, *, module: Mapping[str, Any], kind: str) -
 
 
 def _weights(markup: Markup, module: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, text in {"html": markup.source, "css": module["css"], "js": module["js"]}.items():
+    sizes = {"html": markup.size} | {name: len(module[name].encode("utf-8", "surrogatepass")) for name in ("css", "js")}
+    for name, size in sizes.items():
         warning, error = WEIGHTS[name]
-        size = len(text.encode("utf-8", "surrogatepass"))
         if size > warning:
-            rule = TOO_HEAVY[name] if size > error or (name == "html" and markup.cut) else HEAVY[name]
+            rule = TOO_HEAVY[name] if size > error else HEAVY[name]
             yield rule.at(f"module.{name}", f"The {name.upper()} weighs {size:,} bytes; up to {warning:,} is light.")
 
 

@@ -1,7 +1,8 @@
 """From findings to scores, a grade and the few actions that would help most."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pipelines.steps.validate_artifact.findings import Category, Finding, Severity, Verdict, shorten
 
@@ -22,7 +23,25 @@ COSTS: Mapping[Severity, float] = {"error": 15.0, "warning": 5.0, "info": 1.0}
 GRADES: tuple[tuple[float, str], ...] = ((90, "A"), (80, "B"), (70, "C"), (60, "D"))
 
 MAX_RECOMMENDATIONS = 5
+MAX_SENTENCE = 500
 MIN_GAIN = 0.05
+
+
+@dataclass
+class Action:
+    """One thing to do; ``points`` is what it adds to the overall score."""
+
+    remedy: str
+    points: float = 0.0
+    places: int = 0
+    categories: list[Category] = field(default_factory=list)
+
+    @property
+    def sentence(self) -> str:
+        places = "1 place" if self.places == 1 else f"{self.places} places"
+        categories = " and ".join(dict.fromkeys(self.categories))
+        suffix = f" ({categories}, {places}, about {self.points:.1f} points)"
+        return shorten(self.remedy, MAX_SENTENCE - len(suffix) - 1).rstrip(".") + suffix + "."
 
 
 def score_of(findings: Iterable[Finding]) -> float:
@@ -52,33 +71,29 @@ def grade_of(score: float | None) -> str | None:
 
 
 def recommendations(verdicts: Sequence[Verdict]) -> list[str]:
-    """The remedies that would raise the overall score most, best first, each with its gain."""
+    """The remedies that would raise the overall score most, best first, each with its gain.
+
+    A remedy that mends rules of several categories stands once, with all that it gains.
+    """
     total = sum(WEIGHTS[verdict.category] for verdict in verdicts if verdict.score is not None)
-    advice: list[tuple[float, str]] = []
+    actions: dict[str, Action] = {}
     for verdict in verdicts:
-        for first, count, gain in _gains(verdict):
-            points = gain * WEIGHTS[verdict.category] / total
-            if points >= MIN_GAIN:
-                advice.append((points, _sentence(first, count, points)))
-    advice.sort(key=lambda item: -item[0])
-    return [sentence for _, sentence in advice[:MAX_RECOMMENDATIONS]]
+        for finding, count, gain in _gains(verdict):
+            action = actions.setdefault(finding.remedy, Action(finding.remedy))
+            action.points += gain * WEIGHTS[verdict.category] / total
+            action.places = max(action.places, count)
+            action.categories.append(verdict.category)
+    best = sorted(actions.values(), key=lambda action: -action.points)
+    return [action.sentence for action in best[:MAX_RECOMMENDATIONS] if action.points >= MIN_GAIN]
 
 
-def _gains(verdict: Verdict) -> list[tuple[Finding, int, float]]:
+def _gains(verdict: Verdict) -> Iterator[tuple[Finding, int, float]]:
     """Per broken rule: its first finding, how often it was broken, and what mending it adds to the category."""
     if verdict.score is None:
-        return []
+        return
     by_rule: dict[str, list[Finding]] = {}
     for finding in verdict.findings:
         by_rule.setdefault(finding.rule, []).append(finding)
-    gains = []
     for rule, broken in by_rule.items():
         without = score_of(other for other in verdict.findings if other.rule != rule)
-        gains.append((broken[0], len(broken), without - verdict.score))
-    return gains
-
-
-def _sentence(finding: Finding, count: int, points: float) -> str:
-    places = "1 place" if count == 1 else f"{count} places"
-    suffix = f" ({finding.category}, {places}, about {points:.1f} points)"
-    return shorten(finding.remedy, 500 - len(suffix)).rstrip(".") + suffix + "."
+        yield broken[0], len(broken), without - verdict.score
