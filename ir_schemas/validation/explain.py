@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from ir_schemas.validation import unions
+from ir_schemas.validation.cost import work
 from ir_schemas.validation.evaluated import evaluated_items, evaluated_properties
 from ir_schemas.validation.graph import Node, SchemaGraph
 from ir_schemas.validation.keywords import ASSERTIONS
 from ir_schemas.validation.mismatches import ROOT, Findings, Mismatch, Place, Visit
 
-MOST_STEPS = 300_000
+MOST_STEPS = 200_000
 VALUES_PER_STEP = 10  # that an engine gets through in the time of one step
+STEPS_PER_OBJECT = 4  # that an engine takes to build in an object of a schema
 
 
 class Explainer:
@@ -36,8 +38,8 @@ class Explainer:
 
     def is_valid(self, node: Node, value: Any, place: Place) -> bool:
         """Tell whether a value matches a schema. Meaningless once `stopped`."""
-        if isinstance(node.schema, bool):
-            return node.schema
+        if self.stopped or isinstance(node.schema, bool):
+            return node.schema is not False
         key = (node.key, place.pointer)
         known = self._known.get(key)
         if known is None:
@@ -46,8 +48,8 @@ class Explainer:
 
     def look(self, node: Node, value: Any, place: Place, found: Findings) -> None:
         """Hold one value against one schema and those it applies to the same value, but not to the value's parts."""
-        self.spend(1)
         schema = node.schema
+        self.spend(1 if isinstance(schema, bool) else work(schema, value))
         if self.stopped or schema is True:
             return
         if schema is False:
@@ -94,19 +96,20 @@ class Explainer:
             found = Findings()
             self.look(node, value, place, found)
             return not found.here
-        if not node.has_check:
-            self.spend(self.graph.size)
+        self.spend(STEPS_PER_OBJECT * self.graph.extent(node))
+        if self.stopped:
+            return True
         check = self.graph.check(node)
         if check is None:
             return next(self._search(Visit(node, value, place)), None) is None
         self.spend(1 + self._sizes.get(id(value), 0) // VALUES_PER_STEP)
-        return self.stopped or check(value)
+        return check(value)
 
     def _assert(self, node: Node, schema: dict[str, Any], value: Any, place: Place, found: Findings) -> None:
         if self.graph.assertions(node)(value):
             return
         failed = [each for each in ASSERTIONS if each in schema and not self.graph.assertion(node, each)(value)]
-        self.spend(len(failed) + len(schema))
+        self.spend(len(failed) * work(schema, value) + len(schema))
         if "type" in failed:
             failed = ["type"]  # the rest says nothing of a value of another type
         for keyword in failed:
@@ -156,7 +159,7 @@ class Explainer:
                 child = self.graph.child(node, "properties", name)
                 found.below.append(Visit(child, value[name], place.at_key(name)))
         extra: list[str] = []
-        for name in value:
+        for name in () if self.stopped else value:
             matching = [pattern for pattern in patterns if self.graph.matches(pattern, name)]
             for pattern in matching:
                 child = self.graph.child(node, "patternProperties", pattern)

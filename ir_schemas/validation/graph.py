@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from referencing._core import Resolver  # the library gives its resolvers no public name
 
 ROOT_URI = "urn:schema"  # the base of a schema that gives itself no $id
+_BESIDE_REFERENCE = {
+    *keywords.ASSERTIONS,
+    *keywords.APPLY_SCHEMA,
+    *keywords.APPLY_LIST,
+    *keywords.APPLY_MAP,
+    "$dynamicRef",
+}
 
 
 class DanglingReference(ValueError):
@@ -62,6 +69,7 @@ class SchemaGraph:
         self._made_library: Library | None = None
         self._nodes: dict[object, Node] = {}
         self._places: dict[int, tuple[str, str]] = {}
+        self._extents: dict[int, int] = {}
         self._small: dict[tuple[str, str], Check] = {}
         self._dynamic_references: set[str] = set()
         for uri, document in self._documents.items():
@@ -120,9 +128,17 @@ class SchemaGraph:
     def check(self, node: Node) -> Check | None:
         """Return the engine's own yes-or-no for one node, or None where it can't be had outside its dynamic scope."""
         if not node.has_check:
-            node.check = self._compile(node)
+            node.check = self.check(self.follow(node, "$ref")) if _only_refers(node.schema) else self._compile(node)
             node.has_check = True
         return node.check
+
+    def extent(self, node: Node) -> int:
+        """Return how many objects the engine must go through to build a node's check; 0 if that has been done."""
+        if node.has_check or isinstance(node.schema, bool):
+            return 0
+        if _only_refers(node.schema):
+            return self.extent(self.follow(node, "$ref"))
+        return self._extents.get(id(node.schema), self.size)
 
     def assertions(self, node: Node) -> Check:
         """Return the check of all the keywords in a node that need no other schema."""
@@ -171,16 +187,28 @@ class SchemaGraph:
 
     def _index(self, uri: str, document: Schema) -> None:
         """Note where every object of a document stands. Without recursion: a document may be any shape."""
+        order: list[dict[str, Any] | list[Any]] = []
         stack: list[tuple[Any, str]] = [(document, "")]
         while stack:
             value, pointer = stack.pop()
             if isinstance(value, dict):
+                order.append(value)
                 self._places.setdefault(id(value), (uri, pointer))
                 if isinstance(value.get("$dynamicRef"), str):
                     self._dynamic_references.add(value["$dynamicRef"].rpartition("#")[2])
                 stack.extend((child, f"{pointer}/{escape(key)}") for key, child in value.items())
             elif isinstance(value, list):
+                order.append(value)
                 stack.extend((child, f"{pointer}/{index}") for index, child in enumerate(value))
+        for container in reversed(order):
+            self._extents[id(container)] = self._extent(container)
+
+    def _extent(self, container: dict[str, Any] | list[Any]) -> int:
+        if isinstance(container, list):
+            return sum(self._extents.get(id(child), 0) for child in container)
+        if "$ref" in container or "$dynamicRef" in container:
+            return len(self._places)
+        return 1 + sum(self._extents.get(id(child), 0) for child in container.values())
 
     def _may_mean_another(self, schema: Schema) -> bool:
         """Tell whether a `$dynamicRef` can lead elsewhere when a node is entered by itself, through the root document.
@@ -189,6 +217,11 @@ class SchemaGraph:
         """
         root_anchor = schema.get("$dynamicAnchor") if isinstance(schema, dict) else None
         return any(name != root_anchor for name in self._dynamic_references)
+
+
+def _only_refers(schema: Schema) -> bool:
+    """Tell whether a schema says no more than what its `$ref` names."""
+    return isinstance(schema, dict) and "$ref" in schema and schema.keys().isdisjoint(_BESIDE_REFERENCE)
 
 
 def _subschemas(keyword: str, value: Any) -> Iterator[tuple[str | int, ...]]:

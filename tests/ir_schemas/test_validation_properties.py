@@ -1,0 +1,49 @@
+"""The validator against jsonschema's own verdicts and error paths, on random schemas and documents."""
+
+from typing import Any
+
+import jsonschema
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ir_schemas.validation import PYTHON, compile_schema
+from ir_schemas.validation.positions import escape
+from tests.ir_schemas.random_schemas import UNEVALUATED, UNIONS, documents, rooted_schemas
+
+thorough = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@thorough
+@given(rooted_schemas(), st.lists(documents, min_size=1, max_size=5))
+def test_verdicts_are_the_oracles_and_every_refusal_is_explained(schema: Any, candidates: list[Any]) -> None:
+    oracle = jsonschema.Draft202012Validator(schema)
+    compiled = compile_schema(schema)
+    for document in candidates:
+        report = compiled.validate(document)
+        assert report.valid == oracle.is_valid(document)
+        if not report.valid:
+            assert report.error_count >= len(report.errors) >= 1
+            assert report.errors[0].code != "unexplained"
+            assert sum((report.counts_by_code or {}).values()) == report.error_count
+
+
+@thorough
+@given(rooted_schemas(*UNIONS, *UNEVALUATED, False), st.lists(documents, min_size=1, max_size=5))
+def test_outside_unions_the_paths_are_the_oracles(schema: Any, candidates: list[Any]) -> None:
+    oracle = jsonschema.Draft202012Validator(schema)  # which forgets the path of what `false` refuses
+    compiled = compile_schema(schema)
+    for document in candidates:
+        report = compiled.validate(document, max_errors=10_000)
+        expected = {
+            "".join(f"/{escape(token)}" for token in each.absolute_path) for each in oracle.iter_errors(document)
+        }
+        assert {error.path for error in report.errors} == expected
+
+
+@thorough
+@given(rooted_schemas(), documents)
+def test_the_fallback_engine_finds_the_same(schema: Any, document: Any) -> None:
+    report = compile_schema(schema).validate(document)
+    fallback = compile_schema(schema, engine=PYTHON).validate(document)
+    assert fallback.engine == "jsonschema"
+    assert [error.as_json() for error in fallback.errors] == [error.as_json() for error in report.errors]
