@@ -53,13 +53,15 @@ SINGLE_TAGS = frozenset(
 
 _OPERATOR_NAMES = {"&&": ("name", "and"), "||": ("name", "or"), "!": ("hubl_not", "!"), "?": ("hubl_question", "?")}
 _MAX_STRING_NESTING = 3
+MAX_TOKENS = 50_000
 
 
 class HublLexer(Lexer):
-    """Jinja's lexer with the operators ``? && || !``."""
+    """Jinja's lexer with the operators ``? && || !``. Reads one template, of at most 50,000 tokens."""
 
     def __init__(self, environment: "HublEnvironment") -> None:
         super().__init__(environment)
+        self._tokens = 0
         rule = _Rule(re.compile(r"&&|\|\||\?|!(?!=)"), "hubl_operator", None)
         for state in ("block_begin", "variable_begin"):
             self.rules[state].insert(1, rule)
@@ -67,11 +69,16 @@ class HublLexer(Lexer):
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
     ) -> Iterator[Any]:
-        renamed = (
-            (line, *_OPERATOR_NAMES[value]) if token == "hubl_operator" else (line, token, value)  # noqa: S105
-            for line, token, value in stream
-        )
-        return super().wrap(renamed, name, filename)
+        for token in super().wrap(_renamed(stream), name, filename):
+            self._tokens += 1
+            if self._tokens > MAX_TOKENS:
+                raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} tokens", token.lineno)
+            yield token
+
+
+def _renamed(stream: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]]:
+    for line, token, value in stream:
+        yield (line, *_OPERATOR_NAMES[value]) if token == "hubl_operator" else (line, token, value)  # noqa: S105
 
 
 class HublParser(Parser):

@@ -5,7 +5,7 @@
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from pipelines.hubspot.limits import HublLimitError, spending
 from pipelines.hubspot.usage import FieldPath, used_fields
 
 MAX_SOURCE_CHARACTERS = 1_000_000
-MAX_NODES = 60_000
 # What a template's own operations may raise; anything else is a defect of ours and stays visible.
 _TEMPLATE_FAULTS = (
     jinja2.TemplateError,
@@ -84,7 +83,7 @@ def parse_hubl(source: str) -> HublTemplate:
     """Read a module's ``module.html``.
 
     Raises ``HublSyntaxError``, with the line, for source that is no HubL (an unknown tag, filter or test included),
-    that is longer than 1,000,000 characters, or that has more than 60,000 parts or nests too deeply.
+    or that is longer than 1,000,000 characters or 50,000 tokens, or nests too deeply.
     """
     if len(source) > MAX_SOURCE_CHARACTERS:
         raise HublSyntaxError(f"the template is longer than {MAX_SOURCE_CHARACTERS:,} characters")
@@ -92,7 +91,6 @@ def parse_hubl(source: str) -> HublTemplate:
     with spending():
         try:
             tree = environment.parse_hubl(source)
-            _refuse_large(tree)
             paths = used_fields(tree)
             compiled = _compile(environment, tree)
         except TemplateSyntaxError as fault:
@@ -108,20 +106,6 @@ def _compile(environment: HublEnvironment, tree: nodes.Template) -> jinja2.Templ
     charged = ChargingTransformer().visit(tree)
     charged.set_environment(environment)
     return jinja2.Template.from_code(environment, environment.compile(charged), environment.make_globals(None))
-
-
-def _refuse_large(tree: nodes.Template) -> None:
-    for count, node in enumerate(_walk(tree)):
-        if count > MAX_NODES:
-            raise HublSyntaxError(f"the template has more than {MAX_NODES:,} parts", node.lineno)
-
-
-def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(node.iter_child_nodes())
 
 
 def _describe(fault: BaseException) -> str:
