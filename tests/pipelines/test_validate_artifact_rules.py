@@ -70,6 +70,7 @@ EXAMPLES = {
     "html/element-obsolete": (module("<font>a</font>"), module("<span>a</span>")),
     "html/attribute-obsolete": (module('<p align="left">a</p>'), module('<p class="left">a</p>')),
     "html/attribute-unknown": (module('<label htmlfor="a">a</label>'), module('<p data-x="1" aria-busy="true">a</p>')),
+    "html/attribute-framework": (module('<p x-show="a">a</p>'), module('<p data-show="a">a</p>')),
     "html/attribute-duplicate": (module('<p id="a" id="b">a</p>'), module("<p data-a='b=1 b=2'>a</p>")),
     "html/attribute-missing": (module("<img alt='x'>"), module("<img alt='x' src='a.png'>")),
     "html/attribute-value": (module('<img src="a b.png" width="3px">'), module('<img src="a%20b.png" width="3">')),

@@ -45,7 +45,7 @@ ZOOM = _rule("meta-viewport", "error", "Let visitors zoom: take user-scalable=no
 TITLE = _rule("document-title", "error", "Give the page a title.")
 
 # axe's rules of the same names break for the same reasons, so they get the same advice.
-REMEDIES = {
+REMEDIES = {"color-contrast": "Choose colours whose contrast with their background is at least 4.5 to 1."} | {
     rule.key: rule.remedy
     for rule in (
         *(IMAGE_ALT, INPUT_IMAGE_ALT, SVG_NAME, VIDEO_CAPTION, AUTOPLAY, FRAME_TITLE, BUTTON_NAME, LINK_NAME, LABEL),

@@ -10,6 +10,9 @@ OBSOLETE = Rule("attribute-obsolete", "html", "error", "Replace presentational a
 UNKNOWN = Rule(
     "attribute-unknown", "html", "error", "Remove attributes HTML does not know, or give them a data- prefix."
 )
+FRAMEWORK = Rule(
+    "attribute-framework", "html", "warning", "Load the script that gives the framework's attributes their meaning."
+)
 DUPLICATE = Rule("attribute-duplicate", "html", "error", "Write each attribute of a tag once.")
 MISSING = Rule("attribute-missing", "html", "error", "Add the attribute without which the element has no meaning.")
 BAD_VALUE = Rule("attribute-value", "html", "error", "Give the attribute a value that HTML allows.")
@@ -26,6 +29,8 @@ GLOBAL = words(
     """
 )
 FREE_PREFIXES = ("data-", "aria-", "on", "xml:", "xlink:")
+# Alpine, Vue, htmx, Livewire and Angular: invalid HTML, but written on purpose.
+FRAMEWORK_PREFIXES = ("x-", ":", "@", "v-", "hx-", "wire:", "ng-", "*ng", "(", "[", "#")
 MEDIA = "autoplay controls crossorigin loop muted preload src"
 CONTROL = "disabled form name"
 SUBMITTER = "formaction formenctype formmethod formnovalidate formtarget"
@@ -146,6 +151,8 @@ def attribute_findings(element: Element) -> Iterator[Finding]:
     for attribute, value in element.attributes.items():
         if name in PRESENTATIONAL.get(attribute, ()):
             yield OBSOLETE.at(element.place, f'"{attribute}" is obsolete on <{name}>.')
+        elif attribute.startswith(FRAMEWORK_PREFIXES):
+            yield FRAMEWORK.at(element.place, f'"{attribute[:60]}" means nothing to HTML, only to a script.')
         elif not _is_known(name, attribute):
             yield UNKNOWN.at(element.place, f'HTML knows no attribute "{attribute[:60]}" on <{name[:60]}>.')
         else:

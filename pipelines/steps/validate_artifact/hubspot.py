@@ -30,7 +30,7 @@ def _rule(key: str, severity: Severity, remedy: str, *, fatal: bool = False) -> 
 
 
 HUBL = _rule("hubl-syntax", "error", "Correct the HubL so that HubSpot can read the module.", fatal=True)
-RENDER = _rule("hubl-render", "error", "Correct the HubL so that the module renders with its defaults.")
+RENDER = _rule("hubl-render", "warning", "Correct the HubL so that the module renders with its defaults.")
 FIELDS = _rule("fields-schema", "error", "Correct fields.json so that HubSpot accepts it.")
 META = _rule("meta-schema", "error", "Correct meta.json so that HubSpot accepts it.")
 FIELD_UNKNOWN = _rule("field-unknown", "error", "Add the field that the template reads, or correct its name.")
@@ -84,7 +84,7 @@ def _fields_and_template(module: Mapping[str, Any]) -> Iterator[Finding]:
         yield HUBL.at(_line("module.html", error.line), f"{error.message}.")
         return
     except HublRenderError as error:
-        yield RENDER.at(_line("module.html", error.line), f"{error.message}.")
+        yield RENDER.at(_line("module.html", error.line), f"irline could not render it: {error.message}.")
     if not problems:
         yield from _usage(template, module["fields"])
 
@@ -110,7 +110,7 @@ def _labels(module: Mapping[str, Any]) -> Iterator[Finding]:
         yield MODULE_LABEL.at("meta.json: label", f'"{label[:60]}" does not say what the module shows.')
     for path, field in _named_fields(module["fields"]):
         label = str(field.get("label", ""))
-        if _is_vague(label) and field.get("type", "text") != label.lower():
+        if field.get("type") != "group" and _is_vague(label):
             yield FIELD_LABEL.at(_place("fields.json", path), f'"{label[:60]}" does not say what the field is for.')
 
 
