@@ -1,6 +1,9 @@
 """Default closed: every endpoint asks for the model permission of what it does, reading included."""
 
-from rest_framework.permissions import DjangoModelPermissions
+from typing import Any
+
+from rest_framework.permissions import BasePermission, DjangoModelPermissions
+from rest_framework.request import Request
 
 
 class StrictModelPermissions(DjangoModelPermissions):
@@ -15,3 +18,13 @@ class StrictModelPermissions(DjangoModelPermissions):
         "PATCH": ["%(app_label)s.change_%(model_name)s"],
         "DELETE": ["%(app_label)s.delete_%(model_name)s"],
     }
+
+
+def holds(permission: str) -> type[BasePermission]:
+    """A permission class that asks for one named permission, as ``app.codename``, whatever the method."""
+
+    class Holds(BasePermission):
+        def has_permission(self, request: Request, view: Any) -> bool:
+            return request.user.has_perm(permission)
+
+    return Holds

@@ -1,16 +1,24 @@
 """Every address of the site."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
+from django.views.generic import RedirectView, TemplateView
 
-from config.problems import api_not_found
+from config.error_handlers import api_not_found
+from config.health import healthz, readyz
+from config.openapi import DescriptionView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
-    path("api/schema", SpectacularAPIView.as_view(), name="openapi"),
+    path("api/schema", DescriptionView.as_view(), name="openapi"),
+    path("api/docs", login_required(TemplateView.as_view(template_name="irline/api_docs.html")), name="api-docs"),
     path("api/", include("pipelines.api.urls")),
-    re_path(r"^api/", api_not_found),
+    path("api/", include("feedback.api.urls")),
+    re_path(r"^api(?:/|$)", api_not_found),
 ]
+handler400 = "config.error_handlers.bad_request"
+handler500 = "config.error_handlers.server_error"

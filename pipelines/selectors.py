@@ -55,11 +55,13 @@ def step_runs_with_records(run: PipelineRun) -> Any:
 def _step_report(step_run: Any) -> dict[str, Any]:
     artifact = next(iter(step_run.artifacts_now), None)
     return {
+        "stepRunId": str(step_run.pk),
         "nodeKey": step_run.node_key,
         "mapIndex": step_run.map_index,
         "status": step_run.status,
         "attempt": step_run.attempt,
         "durationMs": _milliseconds(step_run.started_at, step_run.finished_at),
+        "artifactId": str(artifact.pk) if artifact else None,
         "isValid": artifact.is_valid if artifact else None,
         "errorCount": artifact.error_count if artifact else None,
         "metrics": {

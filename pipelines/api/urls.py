@@ -1,5 +1,15 @@
 """Addresses under /api."""
 
-from typing import Any
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[Any] = []
+from pipelines.api import viewsets
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("design-splits", viewsets.DesignSplitViewSet)
+router.register("split-assets", viewsets.SplitAssetViewSet)
+router.register("module-templates", viewsets.ModuleTemplateViewSet)
+router.register("generated-artifacts", viewsets.GeneratedArtifactViewSet)
+router.register("validation-results", viewsets.ValidationResultViewSet)
+router.register("pipelines", viewsets.PipelineViewSet)
+router.register("pipeline-runs", viewsets.PipelineRunViewSet)
+urlpatterns = router.urls

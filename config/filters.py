@@ -1,0 +1,39 @@
+"""Filters of lists, which refuse a name they do not know instead of answering with everything."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+
+from config.problems import InvalidInput
+
+SHOWN = 60
+
+
+class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
+    """django-filter's, for lists only. Raises ``InvalidInput`` for a parameter that the list does not have."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        if view.detail:
+            return queryset
+        filterset = self.get_filterset(request, queryset, view)
+        _refuse_unknown(request, [*(filterset.filters if filterset else ()), *_paging(view)])
+        narrowed: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return narrowed
+
+
+def _paging(view: Any) -> list[str]:
+    return [parameter["name"] for parameter in view.paginator.get_schema_operation_parameters(view)]
+
+
+def _refuse_unknown(request: Request, known: list[str]) -> None:
+    unknown = sorted(set(request.query_params) - set(known))
+    if not unknown:
+        return
+    names = ", ".join(sorted(known))
+    errors = [
+        {"path": name[:SHOWN], "code": "unknown-parameter", "message": f"This list has the parameters {names}."}
+        for name in unknown[:SHOWN]
+    ]
+    raise InvalidInput(f"There is no parameter {unknown[0][:SHOWN]!r} here. Use {names}.", errors=errors)

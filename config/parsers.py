@@ -1,0 +1,66 @@
+"""Request bodies: JSON of a bounded size that PostgreSQL can store."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from config.problems import PayloadTooLarge
+
+ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class BoundedJSONParser(BaseParser):
+    """Strict JSON in UTF-8, at most ``DATA_UPLOAD_MAX_MEMORY_SIZE`` bytes, which DRF's own parser does not heed."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The document. Raises ``ParseError`` for what is none or cannot be stored, and ``PayloadTooLarge``."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise PayloadTooLarge(f"The body has more than {limit} bytes. Send less at a time.")
+        try:
+            text = body.decode()
+            document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply.") from error
+        except ValueError as error:
+            raise ParseError(f"The body is not JSON: {error}") from error
+        if ESCAPED.search(text) and any(UNSTORABLE.search(found) for found in _strings(document)):
+            raise ParseError(
+                "The body has a string with a NUL character or half a surrogate pair; no text holds these."
+            )
+        return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return number
+
+
+def _strings(document: Any) -> Iterator[str]:
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value

@@ -1,0 +1,16 @@
+"""The endpoints of reviews."""
+
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from feedback.api.filters import ReviewFeedbackFilter
+from feedback.api.serializers import ReviewFeedbackSerializer
+from feedback.models import ReviewFeedback
+
+
+class ReviewFeedbackViewSet(ReadOnlyModelViewSet[ReviewFeedback]):
+    """What reviewers said of designs, artifacts and modules."""
+
+    queryset = ReviewFeedback.objects.all()
+    lookup_value_converter = "uuid"
+    serializer_class = ReviewFeedbackSerializer
+    filterset_class = ReviewFeedbackFilter
