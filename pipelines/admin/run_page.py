@@ -78,6 +78,7 @@ class StepRow:
     error: Mapping[str, Any] | None
     validity: Chip | None = None
     metrics: list[Chip] = field(default_factory=list)
+    not_measured: list[str] = field(default_factory=list)
     outputs: list[OutputChips] = field(default_factory=list)
     split: SplitView | None = None
     picture_url: str = ""
@@ -205,20 +206,23 @@ def _validity_chip(artifact: IRArtifact) -> Chip:
 def _add_metrics(rows: Mapping[uuid.UUID, StepRow]) -> None:
     results = MetricResult.objects.filter(step_run__in=rows, attempt=F("step_run__attempt"))
     for result in results.select_related("metric").defer("details").order_by("metric__key"):
-        rows[result.step_run_id].metrics.append(_metric_chip(result))
+        row = rows[result.step_run_id]
+        if result.value is None:
+            row.not_measured.append(result.metric.key)
+        else:
+            row.metrics.append(_metric_chip(result, result.value))
 
 
-def _metric_chip(result: MetricResult) -> Chip:
-    value = number_text(result.value)
-    verdict = {True: ("passed", "success"), False: ("failed", "danger")}.get(result.passed, ("no verdict", "default"))  # type: ignore[arg-type]
-    unit = f" {result.metric.unit}" if result.metric.unit and result.value is not None else ""
-    mark = {True: "✓ ", False: "✗ "}.get(result.passed, "")  # type: ignore[arg-type]
-    return Chip(
-        f"{mark}{result.metric.key} {value}{unit}",
-        verdict[1],
-        row_url(MetricResult, result.pk),
-        f"{result.metric.name}: {value}{unit}, {verdict[0]}",
-    )
+VERDICTS = {True: ("✓ ", "passed", "success"), False: ("✗ ", "failed", "danger"), None: ("", "no verdict", "default")}
+PLAIN_UNITS = ("", "ratio")
+
+
+def _metric_chip(result: MetricResult, value: float) -> Chip:
+    mark, verdict, colour = VERDICTS[result.passed]
+    unit = "" if result.metric.unit in PLAIN_UNITS else f" {result.metric.unit}"
+    measured = f"{number_text(value)}{unit}"
+    url = row_url(MetricResult, result.pk)
+    return Chip(f"{mark}{result.metric.key}: {measured}", colour, url, f"{result.metric.name}: {measured}, {verdict}")
 
 
 def _add_outputs(rows: Mapping[uuid.UUID, StepRow]) -> bool:

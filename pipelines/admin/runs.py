@@ -99,10 +99,11 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         """One module of the run, rendered with its defaults, for the page's sandboxed frame."""
         if not (self.has_view_permission(request) and request.user.has_perm("ir_schemas.view_irartifact")):
             raise PermissionDenied
-        artifact = IRArtifact.objects.filter(pk=artifact_pk, step_run__pipeline_run=pk).first()
+        artifacts = IRArtifact.objects.select_related("step_run__pipeline_run__design_split")
+        artifact = artifacts.filter(pk=artifact_pk, step_run__pipeline_run=pk).first()
         if artifact is None:
             raise Http404("This run has no such artifact.")
-        return preview_response(artifact.ir_json)
+        return preview_response(artifact.ir_json, artifact.step_run.pipeline_run.design_split)
 
 
 @admin.register(StepRun)

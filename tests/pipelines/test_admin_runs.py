@@ -1,5 +1,6 @@
 """The run page, and what it links to: previews, pictures, the modules as a zip."""
 
+import base64
 import io
 import zipfile
 from typing import Any
@@ -15,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ir_schemas.models import IRArtifact
+from pipelines.designs.bundle import DesignBundle
 from pipelines.models import PipelineRun, StepRun
 from tests import factories
 
@@ -79,6 +81,7 @@ def module_step(run: PipelineRun, index: int, **module: Any) -> IRArtifact:
     factories.StepOutputLinkFactory(step_run=step, target_type="GeneratedArtifact", target_id=row.pk)
     factories.StepOutputLinkFactory(step_run=step, target_type="ModuleTemplate", target_id=row.module_id)
     factories.MetricResultFactory(step_run=step)
+    factories.MetricResultFactory(step_run=step, metric__key=f"unknown_{index}_{step.pk}", value=None, passed=None)
     return factories.IRArtifactFactory(step_run=step, ir_json=ir)
 
 
@@ -125,6 +128,7 @@ def test_the_page_shows_each_module_with_metrics_grade_and_preview(client: Clien
     assert "1 fields" in page
     assert "Grade A, 90" in page
     assert "✓ metric_" in page
+    assert "1 not measured" in page
     assert f'sandbox="" loading="lazy" src="{preview_url(artifact)}"' in page
 
 
@@ -227,6 +231,23 @@ def test_a_preview_shows_the_module_and_allows_nothing(client: Client, boss: Use
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "<h2>Module 0</h2>" in answer.content.decode()
     assert "</style><script>alert(2)" not in answer.content.decode()
+
+
+def test_a_preview_carries_its_designs_pictures_and_no_others(client: Client, boss: User) -> None:
+    bundle = DesignBundle("html", "page.html", "a/page.html", {"a/page.html": b"x", "img/logo.png": PNG})
+    name = default_storage.save("designs/page.zip", ContentFile(bundle.to_zip()))
+    run = factories.PipelineRunFactory(design_split__bundle=name, design_split__entry="a/page.html")
+    artifact = module_step(run, 0, css="h2 { background: url(../img/logo.png) }")
+    elsewhere = "https://example.org/img/logo.png"
+    markup = f'<img src="../img/logo.png"><img src="{elsewhere}"><img src="../gone.png">'
+    artifact.ir_json = {**(artifact.ir_json or {}), "renderedHtml": markup}
+    artifact.save()
+
+    page = client.get(preview_url(artifact)).content.decode()
+
+    data = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert f'<img src="{data}"><img src="{elsewhere}"><img src="../gone.png">' in page
+    assert f"url({data})" in page
 
 
 def test_a_preview_belongs_to_its_run(client: Client, boss: User) -> None:
