@@ -37,7 +37,12 @@ def canonical_json(data: object) -> bytes:
 
 def content_hash(data: object) -> str:
     """Return the SHA-256 of the canonical form, as 64 hexadecimal digits. Raises what `canonical_json` raises."""
-    return hashlib.sha256(canonical_json(data)).hexdigest()
+    return hash_of_canonical(canonical_json(data))
+
+
+def hash_of_canonical(text: bytes) -> str:
+    """Return the SHA-256 of what `canonical_json` gave, as 64 hexadecimal digits."""
+    return hashlib.sha256(text).hexdigest()
 
 
 def _pieces(value: object) -> Iterator[str]:

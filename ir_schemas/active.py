@@ -21,17 +21,22 @@ from ir_schemas.validation import CompiledSchema, compile_schema
 logger = logging.getLogger(__name__)
 
 
+STOPS_WITHIN = 0.5  # seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A schema version and its validator."""
+    """A schema version and its validator; ``column`` is the one of ``IRArtifact`` that points at the version."""
 
     schema_id: uuid.UUID
+    column: str
+    name: str
     version: int
     compiled: CompiledSchema
 
 
 def in_force(
-    prompt_id: uuid.UUID | None, process_id: uuid.UUID | None, step_version_id: uuid.UUID | None
+    prompt_id: uuid.UUID | None = None, process_id: uuid.UUID | None = None, step_version_id: uuid.UUID | None = None
 ) -> Contract | None:
     """The contract in force of the one owner that is named, or None where it has none."""
     owner_id = prompt_id or process_id or step_version_id
@@ -65,12 +70,17 @@ def forget(owner_id: uuid.UUID) -> None:
     _cache.pop(owner_id, None)
 
 
+def stop_listening() -> None:
+    """Close this process's connection; the next check that is not in a transaction opens it again."""
+    _listener.stop()
+
+
 def _read(
     prompt_id: uuid.UUID | None, process_id: uuid.UUID | None, step_version_id: uuid.UUID | None
 ) -> Contract | None:
     schema: IRSchema | IRSchemaDefinition | None
     if step_version_id is not None:
-        schema = IRSchema.objects.filter(step_version_id=step_version_id, state=SchemaState.ACTIVE).first()
+        schema = _STEPS.filter(step_version_id=step_version_id, state=SchemaState.ACTIVE).first()
     else:
         owner = {"prompt_id": prompt_id} if prompt_id is not None else {"process_id": process_id}
         schema = IRSchemaDefinition.objects.filter(state=SchemaState.ACTIVE, **owner).first()
@@ -79,7 +89,11 @@ def _read(
 
 def _contract(schema: IRSchema | IRSchemaDefinition) -> Contract:
     compiled = compile_schema(schema.schema, schema_hash=schema.content_hash)
-    return Contract(schema.pk, schema.version, compiled)
+    column = "schema_id" if isinstance(schema, IRSchema) else "schema_definition_id"
+    return Contract(schema.pk, column, str(schema), schema.version, compiled)
+
+
+_STEPS = IRSchema.objects.select_related("step_version__step")
 
 
 class _Listener:
@@ -90,6 +104,15 @@ class _Listener:
         self.generation = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopping.set()
+            if self._thread is not None:
+                self._thread.join()
+            self._thread = None
+            self._stopping.clear()
 
     def ensure(self) -> None:
         with self._lock:
@@ -103,9 +126,10 @@ class _Listener:
                 listening.execute(f"LISTEN {CHANGES_CHANNEL}")
                 self._drop_all()
                 self.alive = True
-                for notification in listening.notifies():
-                    self.generation += 1
-                    _cache.pop(uuid.UUID(notification.payload), None)
+                while not self._stopping.is_set():
+                    for notification in listening.notifies(timeout=STOPS_WITHIN):
+                        self.generation += 1
+                        _cache.pop(uuid.UUID(notification.payload), None)
         except psycopg.Error as error:
             logger.warning("not listening for schema changes, so every check asks the database: %s", error)
         finally:

@@ -1,4 +1,4 @@
-"""Checking an IR against the schema in force, and keeping it with its verdict."""
+"""Checking an IR against the contract in force, and the row that keeps it with its verdict."""
 
 import logging
 import uuid
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, ValidationOutcome
-from ir_schemas.validation import compile_schema
+from config.canonical import hash_of_canonical
+from config.models import uuid7
+from ir_schemas.active import Contract
+from ir_schemas.models import ValidationOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class Verdict:
     outcome: ValidationOutcome
     errors: list[dict[str, Any]] = field(default_factory=list)
     error_count: int = 0
-    schema: IRSchema | IRSchemaDefinition | None = None
+    contract: Contract | None = None
     engine: str = ""
     engine_version: str = ""
     duration_ms: float = 0.0
@@ -39,44 +41,46 @@ class Verdict:
         return self.mode == "enforce" and self.outcome in (ValidationOutcome.INVALID, ValidationOutcome.ERROR)
 
 
-def check_ir(ir: Mapping[str, Any], schema: IRSchema | IRSchemaDefinition | None, *, mode: Mode) -> Verdict:
-    """Validate ``ir``. With no schema in force, or the mode off, the outcome is ``skipped``, which is no pass."""
-    if schema is None or mode == "off":
+def check_ir(ir: Mapping[str, Any], contract: Contract | None, *, mode: Mode) -> Verdict:
+    """Validate an IR that ``check_document`` has accepted.
+
+    With no contract in force, or the mode off, the outcome is ``skipped``, which is no pass.
+    """
+    if contract is None or mode == "off":
         return Verdict(mode=mode, outcome=ValidationOutcome.SKIPPED)
     try:
-        report = compile_schema(schema.schema).validate(ir)
+        report = contract.compiled.validate(ir, checked=True)
     except Exception:
-        logger.exception("IR validation against %s failed internally", schema)
+        logger.exception("IR validation against %s failed internally", contract.name)
         fault = {"path": "", "code": "validation-unavailable", "message": "The validator failed; see the server's log."}
-        return Verdict(mode=mode, outcome=ValidationOutcome.ERROR, errors=[fault], schema=schema)
+        return Verdict(mode=mode, outcome=ValidationOutcome.ERROR, errors=[fault], contract=contract)
     return Verdict(
         mode=mode,
         outcome=ValidationOutcome.VALID if report.valid else ValidationOutcome.INVALID,
         errors=[error.as_json() for error in report.errors],
         error_count=report.error_count,
-        schema=schema,
+        contract=contract,
         engine=report.engine,
         engine_version=report.engine_version,
         duration_ms=report.duration_ms,
     )
 
 
-def record_artifact(*, step_run_id: uuid.UUID, attempt: int, ir: Mapping[str, Any], verdict: Verdict) -> IRArtifact:
-    """Keep the IR of one attempt with its verdict. The caller holds the transaction."""
-    artifact = IRArtifact(
-        step_run_id=step_run_id,
-        attempt=attempt,
-        ir_json=ir,
-        outcome=verdict.outcome,
-        is_valid=verdict.is_valid,
-        validation_errors=verdict.errors,
-        error_count=verdict.error_count,
-        schema=verdict.schema if isinstance(verdict.schema, IRSchema) else None,
-        schema_definition=verdict.schema if isinstance(verdict.schema, IRSchemaDefinition) else None,
-        validation_mode=verdict.mode,
-        engine=verdict.engine,
-        engine_version=verdict.engine_version,
-    )
-    artifact.weigh(ir)
-    artifact.save(force_insert=True)
-    return artifact
+def artifact_row(*, step_run_id: uuid.UUID, attempt: int, ir_text: bytes, verdict: Verdict) -> dict[str, Any]:
+    """The ``IRArtifact`` of one attempt, by column, without its body; ``ir_text`` is the IR's canonical form."""
+    contract = verdict.contract
+    return {
+        "id": uuid7(),
+        "step_run_id": step_run_id,
+        "attempt": attempt,
+        "size_bytes": len(ir_text),
+        "content_hash": hash_of_canonical(ir_text),
+        "outcome": verdict.outcome,
+        "is_valid": verdict.is_valid,
+        "validation_errors": verdict.errors,
+        "error_count": verdict.error_count,
+        **({contract.column: contract.schema_id} if contract else {}),
+        "validation_mode": verdict.mode,
+        "engine": verdict.engine,
+        "engine_version": verdict.engine_version,
+    }

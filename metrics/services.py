@@ -3,9 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from config.models import uuid7
 from metrics.evaluators import Evidence, Measurement, evaluate
-from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
+from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,11 @@ class Measured:
     item: MetricProfileItem
     measurement: Measurement
     passed: bool | None
+
+    @property
+    def value(self) -> float | None:
+        value = self.measurement.value
+        return None if value is None else float(value)
 
 
 def profile_by_reference(reference: str) -> MetricProfile | None:
@@ -26,9 +33,14 @@ def profile_by_reference(reference: str) -> MetricProfile | None:
     return MetricProfile.objects.filter(**condition).first()
 
 
-def measure(profile: MetricProfile, evidence: Evidence) -> list[Measured]:
-    """Evaluate every metric of the profile, in the order of their keys. Writes nothing."""
-    items = profile.items.select_related("metric").order_by("metric__key")
+def profile_items(reference: str) -> list[MetricProfileItem]:
+    """The metrics of a profile, named by its key or its id, in the order of their keys; none for one that is gone."""
+    profile = profile_by_reference(reference)
+    return list(profile.items.select_related("metric").order_by("metric__key")) if profile else []
+
+
+def measure(items: Sequence[MetricProfileItem], evidence: Evidence) -> list[Measured]:
+    """Evaluate every metric. Writes nothing."""
     measured = []
     for item in items:
         measurement = evaluate(item.metric.key, evidence)
@@ -46,17 +58,18 @@ def verdict(item: MetricProfileItem, measurement: Measurement) -> bool | None:
     return value <= item.threshold
 
 
-def record_results(*, step_run_id: uuid.UUID, attempt: int, measured: Sequence[Measured]) -> list[MetricResult]:
-    """Write one ``MetricResult`` for each. The caller holds the transaction."""
-    return MetricResult.objects.bulk_create(
-        MetricResult(
-            step_run_id=step_run_id,
-            attempt=attempt,
-            metric_id=one.item.metric_id,
-            profile_id=one.item.profile_id,
-            value=None if one.measurement.value is None else float(one.measurement.value),
-            passed=one.passed,
-            details=one.measurement.details,
-        )
+def result_rows(*, step_run_id: uuid.UUID, attempt: int, measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """One ``MetricResult`` for each, by column."""
+    return [
+        {
+            "id": uuid7(),
+            "step_run_id": step_run_id,
+            "attempt": attempt,
+            "metric_id": one.item.metric_id,
+            "profile_id": one.item.profile_id,
+            "value": one.value,
+            "passed": one.passed,
+            "details": one.measurement.details,
+        }
         for one in measured
-    )
+    ]

@@ -4,14 +4,14 @@ Bodies stay where they are; the log holds their sizes and hashes.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from config.canonical import content_hash
+from config.models import uuid7
 from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
-from monitoring.recording import Check, record_test_run
-from pipelines.models import PipelineRun, StepRun
+from pipelines.claims import Claim
+from pipelines.models import PipelineRun
 from pipelines.steps.contract import Output, StepResult, ValidationResultOutput
 
 Status = TestResult.Status
@@ -30,36 +30,36 @@ CHECK_STATUS = {
 }
 
 
-def record_step(
+def test_run_rows(
     run: PipelineRun,
-    step_run: StepRun,
+    claim: Claim,
     *,
     result: StepResult | None,
     verdict: Verdict | None,
     error: Mapping[str, Any] | None,
     duration_ms: float,
-    started_at: datetime,
-    completed_at: datetime,
-) -> TestRun:
-    """Mirror one settled attempt. The caller holds the transaction."""
+) -> dict[str, Any]:
+    """The ``TestRun`` of one attempt and its ``TestResult``s, by column; the database adds the times."""
     outputs = result.outputs if result else ()
     quality = [output for output in outputs if isinstance(output, ValidationResultOutput)]
-    checks = [_prompt_io(step_run, result, duration_ms), _ir_validation(verdict)]
-    if quality:
-        checks = [*map(_quality_check, quality), checks[1]]
-    return record_test_run(
-        type=TestRun.Type.QUALITY if quality else TestRun.Type.AI,
-        status=_status(error, verdict),
-        started_at=started_at,
-        completed_at=completed_at,
-        summary=_summary(run, step_run, result, verdict, error),
-        checks=checks,
-        step_run_id=step_run.pk,
-        attempt=step_run.attempt,
-        design_split_id=run.design_split_id,
-        artifact_id=_artifact_id(quality),
-        run_group_id=run.run_group_id,
-    )
+    checks = [_ir_validation(verdict)]
+    checks += map(_quality_check, quality) if quality else [_prompt_io(claim, verdict, result, duration_ms)]
+    test_run_id = uuid7()
+    test_run = {
+        "id": test_run_id,
+        "type": TestRun.Type.QUALITY if quality else TestRun.Type.AI,
+        "status": _status(error, verdict),
+        "summary": _summary(run, claim, result, verdict, error),
+        "step_run_id": claim.step_run_id,
+        "attempt": claim.attempt,
+        "design_split_id": run.design_split_id,
+        "artifact_id": _artifact_id(quality),
+        "run_group_id": run.run_group_id,
+    }
+    return {
+        "testRun": test_run,
+        "testResults": [{"id": uuid7(), "test_run_id": test_run_id, **check} for check in checks],
+    }
 
 
 def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun.Status:
@@ -70,7 +70,7 @@ def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun
 
 def _summary(
     run: PipelineRun,
-    step_run: StepRun,
+    claim: Claim,
     result: StepResult | None,
     verdict: Verdict | None,
     error: Mapping[str, Any] | None,
@@ -78,15 +78,15 @@ def _summary(
     summary: dict[str, Any] = {
         "pipelineId": str(run.pipeline_id),
         "pipelineRunId": str(run.pk),
-        "nodeKey": step_run.node_key,
-        "mapIndex": step_run.map_index,
+        "nodeKey": claim.item.node_key,
+        "mapIndex": claim.item.map_index,
         "runGroupId": str(run.run_group_id),
     }
     if verdict is not None:
-        schema = verdict.schema
+        contract = verdict.contract
         summary["validation"] = {
-            "schemaId": str(schema.pk) if schema else None,
-            "version": schema.version if schema else None,
+            "schemaId": str(contract.schema_id) if contract else None,
+            "version": contract.version if contract else None,
             "passed": verdict.is_valid,
             "errorCount": verdict.error_count,
         }
@@ -101,28 +101,32 @@ def _summary(
     return summary
 
 
-def _prompt_io(step_run: StepRun, result: StepResult | None, duration_ms: float) -> Check:
-    details: dict[str, Any] = {"paramsSha256": content_hash(step_run.params)}
-    if result is not None:
+def _check(name: str, status: Status, details: Mapping[str, Any], duration_ms: float | None = None) -> dict[str, Any]:
+    return {"name": name, "status": status, "details": dict(details), "duration_ms": duration_ms}
+
+
+def _prompt_io(claim: Claim, verdict: Verdict | None, result: StepResult | None, duration_ms: float) -> dict[str, Any]:
+    details: dict[str, Any] = {"paramsSha256": content_hash(claim.params)}
+    if result is not None and verdict is not None:
         details["irSha256"] = content_hash(result.ir)
-    return Check("Prompt IO", Status.PASSED if result else Status.FAILED, details, duration_ms)
+    return _check("Prompt IO", Status.PASSED if result else Status.FAILED, details, duration_ms)
 
 
-def _ir_validation(verdict: Verdict | None) -> Check:
+def _ir_validation(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
-        return Check("IR Validation", Status.SKIPPED, {"reason": "the step handed over no IR"})
+        return _check("IR Validation", Status.SKIPPED, {"reason": "the step handed over no IR"})
     details = {
         "mode": verdict.mode,
-        "outcome": verdict.outcome.value,
+        "outcome": verdict.outcome,
         "errorCount": verdict.error_count,
         "engine": verdict.engine,
         "engineVersion": verdict.engine_version,
     }
-    return Check("IR Validation", VALIDATION_STATUS[verdict.outcome], details, verdict.duration_ms)
+    return _check("IR Validation", VALIDATION_STATUS[verdict.outcome], details, verdict.duration_ms)
 
 
-def _quality_check(output: ValidationResultOutput) -> Check:
-    return Check(output.validator, CHECK_STATUS[output.status], {"message": output.message, **output.details})
+def _quality_check(output: ValidationResultOutput) -> dict[str, Any]:
+    return _check(output.validator, CHECK_STATUS[output.status], {"message": output.message, **output.details})
 
 
 def _artifact_id(quality: Sequence[Output]) -> Any:

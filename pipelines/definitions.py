@@ -1,18 +1,21 @@
 """Pipelines and their versions: making one, activating it, and resolving what its DAG names."""
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, Q
 
+from config.canonical import canonical_json
 from config.problems import InvalidInput
 from metrics.models import MetricProfile
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
-from pipelines.models import PipelineDefinition, PipelineVersion, StepVersion
+from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 
 
 def active_version(key: str) -> PipelineVersion:
@@ -88,6 +91,16 @@ def frozen_document(graph: Graph, step_versions: Mapping[str, uuid.UUID]) -> dic
     for node in document["nodes"]:
         node["stepVersionId"] = str(step_versions[node["key"]])
     return document
+
+
+def frozen_graph(run: PipelineRun) -> Graph:
+    """The graph of the run's own copy of its DAG."""
+    return _parsed(canonical_json(run.dag))
+
+
+@lru_cache(maxsize=64)
+def _parsed(document: bytes) -> Graph:
+    return parse_dag(json.loads(document))
 
 
 def frozen_step_version(node: Node) -> uuid.UUID:

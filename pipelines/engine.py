@@ -1,38 +1,30 @@
-"""The vocabulary of a run: ``start_run``, ``advance``, ``settle``, ``cancel``.
+"""The vocabulary of a run: ``start_run``, ``cancel``; a ``Conductor`` knows ``advance``, ``claim`` and ``settle``.
 
 Truth is rows. Each word is a short transaction that locks its ``PipelineRun``; ``scheduling`` decides what comes next
-and this module carries it out. Times are PostgreSQL's.
+and the conductor carries it out. Times are PostgreSQL's.
 """
 
-import json
-import random
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Greatest, Now
+from django.db.models import F
+from django.db.models.functions import Now
 
 from config.canonical import canonical_json
 from config.clock import database_now
+from config.models import uuid7
 from monitoring import flags
 from pipelines import definitions
-from pipelines.dag import Graph, Node, parse_dag
+from pipelines.conductor import Conductor
+from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
-from pipelines.designs.summary import refresh_design
 from pipelines.errors import IdempotencyConflict, LoggingDisabled, RunFinished
 from pipelines.models import PipelineRun, PipelineVersion, StepRun
-from pipelines.models.runs import RunStatus, StepStatus
-from pipelines.run_view import RowsView
-from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, next_moves, retry_delay_ms
-
-MAX_REASON = 500
+from pipelines.models.runs import RunStatus
 
 
 def start_run(
@@ -104,19 +96,17 @@ def _create_run(
         dag=definitions.frozen_document(graph, step_versions),
         started_by=started_by,
         idempotency_key=idempotency_key,
+        run_group_id=run_group_id or uuid7(),
+        design_split=take_in(design) if design is not None else None,
         **wanted,
     )
-    if run_group_id is not None:
-        run.run_group_id = run_group_id
-    if design is not None:
-        run.design_split = take_in(design)
     run.save(force_insert=True)
     StepRun.objects.bulk_create(
         StepRun(pipeline_run=run, step_version_id=step_versions[node.key], node_key=node.key)
         for node in graph.nodes
         if node.for_each is None
     )
-    _apply(run, graph, next_moves(graph, RowsView(run, graph)))
+    Conductor.of(run.pk).advance()
     return run
 
 
@@ -131,170 +121,15 @@ def _same_run(earlier: PipelineRun, wanted: Mapping[str, Any], design: DesignBun
     )
 
 
-def graph_of(run: PipelineRun) -> Graph:
-    """The run's own copy of its DAG."""
-    return _parsed(canonical_json(run.dag))
-
-
-@lru_cache(maxsize=64)
-def _parsed(document: bytes) -> Graph:
-    return parse_dag(json.loads(document))
-
-
-def lock_run(run_id: uuid.UUID) -> PipelineRun:
-    """The run's row, locked until the transaction ends. Every change of a run begins here."""
-    return PipelineRun.objects.select_for_update().get(pk=run_id)
-
-
-def advance(run: PipelineRun, graph: Graph, *, touched: Sequence[str] | None = None) -> None:
-    """Carry out what comes next. The caller holds the run's lock; ``touched`` are the nodes that have just settled."""
-    _apply(run, graph, next_moves(graph, RowsView(run, graph), touched=touched))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended: without ``error`` it is completed. ``error`` is ``{code, message}``."""
-
-    error: Mapping[str, Any] | None = None
-
-
-def settle(run: PipelineRun, graph: Graph, step_run: StepRun, outcome: Outcome) -> None:
-    """End the attempt that holds the lease: complete it, fail it, or release it to be tried again; then advance.
-
-    The caller holds the run's lock and has checked the fence.
-    """
-    node = graph.node(step_run.node_key)
-    delay = _retry_delay(run, node, step_run) if outcome.error is not None else None
-    rows = StepRun.objects.filter(pk=step_run.pk)
-    if delay is not None:
-        rows.update(
-            status=StepStatus.READY,
-            not_before=Now() + timedelta(milliseconds=delay),
-            past_attempts=[*step_run.past_attempts, {"attempt": step_run.attempt, "error": dict(outcome.error or {})}],
-            **_NO_LEASE,
-        )
-        return
-    status = StepStatus.COMPLETED if outcome.error is None else StepStatus.FAILED
-    rows.update(status=status, error=outcome.error, finished_at=_finish_time(), **_NO_LEASE)
-    advance(run, graph, touched=[step_run.node_key])
-
-
 def cancel(*, run_id: uuid.UUID) -> PipelineRun:
     """Cancel what does not run yet at once, and ask what runs to stop. Raises ``RunFinished`` for a run that ended."""
     with transaction.atomic():
-        run = lock_run(run_id)
+        run = PipelineRun.objects.select_for_update().get(pk=run_id)
         if run.is_finished:
             raise RunFinished(f"Run {run.pk} has already ended as {run.status}; there is nothing to cancel.")
-        PipelineRun.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=Now())
-        run.refresh_from_db()
-        graph = graph_of(run)
-        _apply(run, graph, cancel_moves(graph, RowsView(run, graph)))
-        advance(run, graph)
+        if run.cancel_requested_at is None:
+            rows = PipelineRun.objects.filter(pk=run.pk)
+            rows.update(cancel_requested_at=Now(), revision=F("revision") + 1)
+        Conductor.of(run.pk).cancel()
+    run.refresh_from_db()
     return run
-
-
-_NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-
-
-def _retry_delay(run: PipelineRun, node: Node, step_run: StepRun) -> int | None:
-    if run.cancel_requested_at is not None:
-        return None
-    jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-    return retry_delay_ms(node, failures=len(step_run.past_attempts) + 1, uniform=jitter)
-
-
-def _finish_time() -> Any:
-    """Now, and never before the start, whatever the transaction's clock says."""
-    return Greatest(Now(), F("started_at"))
-
-
-def _apply(run: PipelineRun, graph: Graph, moves: Moves) -> None:
-    rows = StepRun.objects.filter(pipeline_run=run)
-    _set_items(rows, moves.start, status=StepStatus.READY, held=False)
-    _set_items(rows, moves.hold, held=True)
-    _set_items(rows, moves.wait, status=StepStatus.WAITING)
-    for expansion in moves.expand:
-        _expand(run, graph, expansion)
-    for key, reason in moves.skip.items():
-        _settle_node(run, graph, key, StepStatus.SKIPPED, reason)
-    for key, reason in moves.fail.items():
-        _settle_node(run, graph, key, StepStatus.FAILED, reason)
-    for key in moves.complete:
-        _settle_node(run, graph, key, StepStatus.COMPLETED, Reason("no_items", "there was no item to run for"))
-    for key in moves.cancel:
-        _cancel_node(run, graph, key)
-    if moves.finish is not None:
-        _finish(run, RunStatus(moves.finish.value))
-
-
-def _set_items(rows: Any, items: Sequence[Item], **values: Any) -> None:
-    if not items:
-        return
-    whole = [item.node_key for item in items if item.map_index is None]
-    chosen = Q(node_key__in=whole, map_index=None)
-    for item in items:
-        if item.map_index is not None:
-            chosen |= Q(node_key=item.node_key, map_index=item.map_index)
-    rows.filter(chosen).update(**values)
-
-
-def _expand(run: PipelineRun, graph: Graph, expansion: Expansion) -> None:
-    step_version_id = definitions.frozen_step_version(graph.node(expansion.node_key))
-
-    def status(index: int) -> StepStatus:
-        if expansion.waiting:
-            return StepStatus.WAITING
-        return StepStatus.READY if index < expansion.start else StepStatus.PENDING
-
-    StepRun.objects.bulk_create(
-        StepRun(
-            pipeline_run=run,
-            step_version_id=step_version_id,
-            node_key=expansion.node_key,
-            map_index=index,
-            status=status(index),
-            held=status(index) == StepStatus.PENDING,
-        )
-        for index in range(expansion.count)
-    )
-
-
-def _settle_node(run: PipelineRun, graph: Graph, key: str, status: StepStatus, reason: Reason) -> None:
-    """Settle a node that never ran; one with ``forEach`` gets the single row that says so."""
-    values: dict[str, Any] = {
-        "status": status,
-        "reason_code": reason.code,
-        "reason": reason.message[:MAX_REASON],
-        "finished_at": Now(),
-    }
-    if status == StepStatus.FAILED:
-        values["error"] = {"code": reason.code.replace("_", "-"), "message": reason.message}
-    if not StepRun.objects.filter(pipeline_run=run, node_key=key).update(**values):
-        _create_settled(run, graph, key, values)
-
-
-def _cancel_node(run: PipelineRun, graph: Graph, key: str) -> None:
-    rows = StepRun.objects.filter(pipeline_run=run, node_key=key)
-    waiting = rows.filter(status__in=[StepStatus.PENDING, StepStatus.READY, StepStatus.WAITING])
-    waiting.update(status=StepStatus.CANCELLED, held=False, finished_at=_finish_time())
-    if not rows.exists():
-        _create_settled(run, graph, key, {"status": StepStatus.CANCELLED, "finished_at": Now()})
-
-
-def _create_settled(run: PipelineRun, graph: Graph, key: str, values: Mapping[str, Any]) -> None:
-    step_version_id = definitions.frozen_step_version(graph.node(key))
-    StepRun.objects.create(pipeline_run=run, step_version_id=step_version_id, node_key=key, **values)
-
-
-def _finish(run: PipelineRun, status: RunStatus) -> None:
-    run.status = status
-    run.error = _first_error(run) if status == RunStatus.FAILED else None
-    PipelineRun.objects.filter(pk=run.pk).update(status=status, error=run.error, finished_at=Now())
-    refresh_design(run)
-
-
-def _first_error(run: PipelineRun) -> dict[str, Any] | None:
-    failed = StepRun.objects.filter(pipeline_run=run, status=StepStatus.FAILED).order_by("finished_at", "id").first()
-    if failed is None:
-        return None
-    return {**(failed.error or {}), "nodeKey": failed.node_key, "mapIndex": failed.map_index}

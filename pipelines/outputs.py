@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from pipelines.claims import Claim
 from pipelines.models import (
     GeneratedArtifact,
     ModuleTemplate,
     PipelineRun,
     SplitAsset,
     StepOutputLink,
-    StepRun,
     ValidationResult,
 )
 from pipelines.models.runs import OutputType
@@ -37,16 +37,17 @@ def output_dir(run_id: uuid.UUID) -> str:
     return f"runs/{run_id}"
 
 
-def attempt_dir(step_run: StepRun) -> str:
+def attempt_dir(run_id: uuid.UUID, claim: Claim) -> str:
     """The storage folder of one attempt; no other attempt writes there."""
-    place = step_run.node_key if step_run.map_index is None else f"{step_run.node_key}/{step_run.map_index:04d}"
-    again = "" if step_run.attempt == 1 else f".attempt-{step_run.attempt}"
-    return f"{output_dir(step_run.pipeline_run_id)}/{place}{again}"
+    node_key, map_index = claim.item
+    place = node_key if map_index is None else f"{node_key}/{map_index:04d}"
+    again = "" if claim.attempt == 1 else f".attempt-{claim.attempt}"
+    return f"{output_dir(run_id)}/{place}{again}"
 
 
-def store_files(step_run: StepRun, outputs: Sequence[Output]) -> list[str]:
+def store_files(run: PipelineRun, claim: Claim, outputs: Sequence[Output]) -> list[str]:
     """Write every file of the outputs to storage; returns the stored names."""
-    folder = attempt_dir(step_run)
+    folder = attempt_dir(run.pk, claim)
     stored = []
     for file in _files(outputs):
         name = f"{folder}/{file.path}"
@@ -61,19 +62,18 @@ def delete_files(stored: Sequence[str]) -> None:
         default_storage.delete(name)
 
 
-def write_outputs(run: PipelineRun, step_run: StepRun, outputs: Sequence[Output]) -> list[tuple[OutputType, uuid.UUID]]:
+def write_outputs(run: PipelineRun, claim: Claim, outputs: Sequence[Output]) -> None:
     """Write the domain rows and one ``StepOutputLink`` for each. The caller holds the transaction."""
-    writer = _Writer(run, attempt_dir(step_run))
+    writer = _Writer(run, attempt_dir(run.pk, claim))
     for output in sorted(outputs, key=_modules_first):
         writer.add(output)
     for model, rows in writer.rows.items():
         model._default_manager.bulk_create(rows)  # type: ignore[arg-type]
-    written = [(OutputType(model.__name__), row.pk) for model, rows in writer.rows.items() for row in rows]
     StepOutputLink.objects.bulk_create(
-        StepOutputLink(step_run=step_run, target_type=target_type, target_id=target_id)
-        for target_type, target_id in written
+        StepOutputLink(step_run_id=claim.step_run_id, target_type=OutputType(model.__name__), target_id=row.pk)
+        for model, rows in writer.rows.items()
+        for row in rows
     )
-    return written
 
 
 @dataclass

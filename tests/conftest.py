@@ -7,6 +7,7 @@ import pytest
 from django.conf import LazySettings, settings
 from django.test import override_settings
 
+from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
 
@@ -25,6 +26,13 @@ def plain_static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     storages = {**settings.STORAGES, "staticfiles": plain}
     with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static"), STORAGES=storages):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database is dropped at the end, so nobody may still listen to it."""
+    yield
+    stop_listening()
 
 
 @pytest.fixture

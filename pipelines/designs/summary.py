@@ -10,33 +10,29 @@ from pipelines.models.runs import RunStatus
 from pipelines.steps.validate_artifact.scoring import grade_of
 
 
-def refresh_design(run: PipelineRun) -> None:
-    """Write the run's end into its design, where it has one. The caller holds the transaction."""
+def refresh_design(run: PipelineRun, ended: str) -> None:
+    """Write how the run ended into its design, where it has one. The caller holds the transaction."""
     if run.design_split_id is None:
         return
-    completed = run.status == RunStatus.COMPLETED
-    status = DesignSplit.Status.COMPLETED if completed else DesignSplit.Status.FAILED
-    DesignSplit.objects.filter(pk=run.design_split_id).update(status=status, metrics=_summary(run))
+    status = DesignSplit.Status.COMPLETED if ended == RunStatus.COMPLETED else DesignSplit.Status.FAILED
+    summary = {"runId": str(run.pk), "status": ended, **_measured(run)}
+    DesignSplit.objects.filter(pk=run.design_split_id).update(status=status, metrics=summary)
 
 
-def _summary(run: PipelineRun) -> dict[str, Any]:
-    """``{runId, status, metrics: {key: mean}, quality: {scores, overall, grade}}``; what was not measured is absent."""
+def _measured(run: PipelineRun) -> dict[str, Any]:
+    """``{metrics: {key: mean}, quality: {scores, overall, grade}}``; what was not measured is absent."""
     values: dict[str, list[float]] = {}
     results = MetricResult.objects.filter(step_run__pipeline_run=run, value__isnull=False)
     for key, value in results.values_list("metric__key", "value"):
         values.setdefault(key, []).append(float(value or 0))
-    summary: dict[str, Any] = {
-        "runId": str(run.pk),
-        "status": run.status,
-        "metrics": {key: round(fmean(found), 6) for key, found in sorted(values.items())},
-    }
+    summary: dict[str, Any] = {"metrics": {key: round(fmean(found), 6) for key, found in sorted(values.items())}}
     quality = _quality(run)
     return summary | ({"quality": quality} if quality else {})
 
 
 def _quality(run: PipelineRun) -> dict[str, Any] | None:
     """Mean scores over every artifact that was validated."""
-    judged = accepted_artifacts(run).filter(ir_json__has_keys=["scores", "overall", "grade"])
+    judged = accepted_artifacts(run.pk).filter(ir_json__has_keys=["scores", "overall", "grade"])
     scores: dict[str, list[float]] = {}
     overall: list[float] = []
     for found, total in judged.values_list("ir_json__scores", "ir_json__overall"):

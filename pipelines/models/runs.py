@@ -62,6 +62,7 @@ class PipelineRun(Record):
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     rerun_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns")
     priority = models.SmallIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=0, editable=False, help_text="Counts the moves of its steps.")
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

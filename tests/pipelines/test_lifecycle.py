@@ -12,6 +12,7 @@ from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, M
 from monitoring.flags import Key, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines import engine, lifecycle
+from pipelines.conductor import Conductor
 from pipelines.models import (
     DesignSplit,
     GeneratedArtifact,
@@ -22,7 +23,8 @@ from pipelines.models import (
     StepRun,
     ValidationResult,
 )
-from pipelines.steps.contract import SilentReporter, StepResult
+from pipelines.scheduling import Item
+from pipelines.steps.contract import StepResult
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
@@ -205,19 +207,19 @@ def test_outputs_that_the_database_refuses_leave_nothing_half_written(media: Pat
 
 def test_a_result_whose_lease_was_lost_is_discarded_whole(media: Path) -> None:
     run = engine.start_run(version=building.pipeline(DESIGN_NODES[0]), design=PAGE)
-    step_run = StepRun.objects.get()
-    late = lifecycle.claim(step_run.pk)
-    assert late is not None
+    slow = Conductor.of(run.pk)
+    [late] = slow.claim([Item("split")])
     StepRun.objects.update(status="ready", lease_token=None, lease_expires_at=None)
-    again = lifecycle.claim(step_run.pk)
-    assert again is not None
+    quick = Conductor.of(run.pk)
+    [again] = quick.claim([Item("split")])
 
-    result = lifecycle.judge(late, lifecycle.run_step(late, SilentReporter()))
-    assert lifecycle.accept(late, result) is False
+    accepted, claims = lifecycle.execute(slow, late, claim_next=1)
+
+    assert (accepted, claims) == (False, [])
     assert domain_rows() == IRArtifact.objects.count() == TestRun.objects.count() == 0
     assert not any(name.startswith("runs/") for name in files_below(media))
 
-    assert lifecycle.accept(again, lifecycle.judge(again, lifecycle.run_step(again, SilentReporter())))
+    assert lifecycle.execute(quick, again) == (True, [])
     run.refresh_from_db()
     assert run.status == PipelineRun.Status.COMPLETED
     assert IRArtifact.objects.get().attempt == 2
@@ -226,14 +228,14 @@ def test_a_result_whose_lease_was_lost_is_discarded_whole(media: Path) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_claim_at_once_one_gets_the_step() -> None:
-    engine.start_run(version=building.pipeline({"key": "a"}))
-    step_run_id = StepRun.objects.get().pk
+    run = engine.start_run(version=building.pipeline({"key": "a"}))
     start = threading.Barrier(8)
     claims = []
 
     def claim() -> None:
+        conductor = Conductor.of(run.pk)
         start.wait()
-        claims.append(lifecycle.claim(step_run_id))
+        claims.extend(conductor.claim([Item("a")]))
         connection.close()
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
@@ -242,7 +244,7 @@ def test_of_many_who_claim_at_once_one_gets_the_step() -> None:
     for thread in threads:
         thread.join()
 
-    assert len([one for one in claims if one is not None]) == 1
+    assert len(claims) == 1
     assert StepRun.objects.get().attempt == 1
 
 

@@ -1,0 +1,45 @@
+"""What a process holds while it works on a step, and what it hands in when it is done."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.scheduling import Item
+from pipelines.steps.contract import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A step run that this process holds, for the one attempt that ``token`` names."""
+
+    item: Item
+    step_run_id: uuid.UUID
+    token: uuid.UUID
+    attempt: int
+    params: Mapping[str, Any]
+    validation_mode: str | None
+
+    @property
+    def name(self) -> str:
+        """``node``, or ``node[3]`` for an item."""
+        node_key, map_index = self.item
+        return node_key if map_index is None else f"{node_key}[{map_index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt ended and what it leaves. Without ``error`` (``{code, message}``) it is completed.
+
+    ``records`` are rows as ``pipelines_carry`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
+    domain rows.
+    """
+
+    claim: Claim
+    duration_ms: float
+    error: Mapping[str, Any] | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)
+    ir: Any = None
+    ir_text: bytes | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    outputs: Sequence[Output] = ()
