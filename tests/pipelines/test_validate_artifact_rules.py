@@ -194,7 +194,7 @@ EXAMPLES = {
         module(html="<p>{{ module.headline }}"),
     ),
     "hubspot/module-label": (module(meta={"label": "Module 1"}), module(meta={"label": "Price list"})),
-    "hubspot/field-label": (fields({"label": "Text 2"}), fields({"label": "Headline"})),
+    "hubspot/field-label": (fields({"label": "Text 2"}), fields({"label": "Text"})),
     "hubspot/placeholder-text": (module("<p>Lorem ipsum</p>"), module("<p>Fresh bread</p>")),
     "hubspot/icon": (module(meta={"icon": ""}), module(meta={"icon": "icon.svg"})),
     "hubspot/inline-help": (

@@ -46,9 +46,10 @@ HARD_CODED = _rule("hard-coded-text", "warning", "Turn fixed text into fields, s
 JQUERY = _rule("jquery", "info", "Write module.js without jQuery; not every site loads it.")
 GLOBAL_STYLES = _rule("global-styles", "warning", "Start every selector of module.css with a class of the module.")
 
+# A field may be called "Text", but a second one needs a better name than "Text 2".
 VAGUE_LABEL = re.compile(
-    r"(?:my |new |custom |untitled )?(?:module|section|block|part|untitled|field|text|item|group|value|label|element)"
-    r"[ _-]?\d*",
+    r"(?:my |new |custom |untitled )?(?:module|section|block|part|untitled|field|item|group|value|label|element)[ _-]?\d*"
+    r"|text[ _-]?\d+",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(r"\blorem ipsum\b|\bdolor sit amet\b", re.IGNORECASE)
