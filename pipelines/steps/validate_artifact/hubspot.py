@@ -48,8 +48,8 @@ GLOBAL_STYLES = _rule("global-styles", "warning", "Start every selector of modul
 
 # A field may be called "Text", but a second one needs a better name than "Text 2".
 VAGUE_LABEL = re.compile(
-    r"(?:my |new |custom |untitled )?(?:module|section|block|part|untitled|field|item|group|value|label|element)[ _-]?\d*"
-    r"|text[ _-]?\d+",
+    r"(?:my |new |custom |untitled )?(?:module|section|block|part|untitled|field|item|group|value|label|element)"
+    r"[ _-]?\d*|text[ _-]?\d+",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(r"\blorem ipsum\b|\bdolor sit amet\b", re.IGNORECASE)
