@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 from ir_schemas.compatibility.deadline import Deadline, OutOfTimeError
+from ir_schemas.compatibility.prover import Prover
 from ir_schemas.shapes import Json, Node, NodePool, Sampler, Schema
 from ir_schemas.validation import JsonFault, Limits, check_document, compile_schema
 
@@ -32,16 +33,27 @@ def example_document(schema: Schema, *, seconds: float = SECONDS) -> Json:
         raise NoExampleError(f"The schema is too large to build an example for: {fault.message}") from None
     validator = compile_schema(schema)
     pool = NodePool({"schema": schema})
+    deadline = Deadline(seconds)
+    _refuse_empty(pool, deadline.share(0.2))
     try:
-        for document in itertools.islice(_candidates(pool, Deadline(seconds)), MAX_TRIED):
+        for document in itertools.islice(_candidates(pool, deadline), MAX_TRIED):
             if validator.validate(document, max_errors=1).valid and len(json.dumps(document)) <= LONGEST_EXAMPLE:
                 return document
     except (OutOfTimeError, RecursionError):
         pass
     raise NoExampleError(
-        "No example was found. The schema may accept no document, or ask for more than can be guessed (a pattern, many "
-        "items, several conditions at once); write one under `examples` at the top of the schema."
+        "No example was found: the schema asks for more than can be guessed (a pattern, many items, several conditions "
+        "at once). Write one under `examples` at the top of the schema."
     )
+
+
+def _refuse_empty(pool: NodePool, deadline: Deadline) -> None:
+    try:
+        empty = Prover(pool, deadline).impossible((pool.root("schema"),))
+    except (OutOfTimeError, RecursionError):
+        return
+    if empty:
+        raise NoExampleError("The schema accepts no document at all: some of what it asks for contradicts the rest.")
 
 
 def _candidates(pool: NodePool, deadline: Deadline) -> Iterator[Json]:
