@@ -106,7 +106,10 @@ class _Emitter:
         lines += [f"{inner}{_key(name)}: unknown;" for name in undeclared]
         others = self._others(node, inner, alone=not lines)
         lines += [f"{inner}[name: string]: {others};"] if others else []
-        return "{\n" + "\n".join(lines) + f"\n{indent}}}" if lines else "Record<string, never>"
+        if lines:
+            return "{\n" + "\n".join(lines) + f"\n{indent}}}"
+        # `unevaluatedProperties` leaves room for what references and branches name.
+        return "Record<string, never>" if node.keyword("additionalProperties") is False else "object"
 
     def _others(self, node: Node, indent: str, *, alone: bool) -> str:
         """The type of members that have no name of their own; empty where there are none."""

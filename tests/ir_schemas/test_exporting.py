@@ -85,6 +85,14 @@ def test_typescript_of_a_page() -> None:
         ({"type": "object", "additionalProperties": NUMBER}, "{\n  [name: string]: number;\n}"),
         ({"type": "object", "additionalProperties": False}, "Record<string, never>"),
         (open_object("a-b", **{"a-b": STRING}), '{\n  "a-b": string;\n  [name: string]: unknown;\n}'),
+        (
+            {
+                "type": "object",
+                "allOf": [{"properties": {"a": NUMBER}, "type": "object"}],
+                "unevaluatedProperties": False,
+            },
+            "object & {\n  a?: number;\n  [name: string]: unknown;\n}",
+        ),
         ({"const": {"a": [1, None]}}, "{ a: [1, null] }"),
     ],
 )
