@@ -78,6 +78,13 @@ class CompiledSchema:
                 fault = _ENGINE_FAILED
         return self._report(started, Tally(count=1), [fault])
 
+    def accepts(self, data: Any, *, limits: Limits = DEFAULT_LIMITS) -> bool:
+        """Say only whether a value that `parse_json` or `check_document` has accepted would be called valid."""
+        try:
+            return self._refuse(data, None, True, limits) is None and self._check(data)
+        except (ValueError, RecursionError):
+            return False
+
     def _refuse(self, data: Any, source_text: str | None, checked: bool, limits: Limits) -> IRError | None:
         """Return what keeps the engine from being asked at all."""
         facts = None

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ir_schemas.validation.graph import Edge, Node, SchemaGraph
-from ir_schemas.validation.patterns import states
+from ir_schemas.validation.patterns import building, states
 
 MOST_STEPS = 200_000_000  # for one document: about two seconds if every bound were reached at once, which none does
 MOST_STATE_STEPS = 200_000_000  # for one document: about a second
 MOST_CHAIN = 100  # schemas applied to one value inside one another: with the depth of documents, bounds the stack
 MOST_TRACED = 5_000  # schemas that all `unevaluated...` keywords must look through; engines unfold them on compilation
 MOST_NODES = 10_000
+MOST_BUILDING = 500_000  # states of all patterns together: about a second
 _CAP = 10**15
 
 
@@ -87,6 +88,8 @@ class _Survey:
 def measure(graph: SchemaGraph) -> Bounds:
     """Return a schema's bounds. Raises DanglingReference, ReferenceLoop and TooCostly."""
     survey = _Survey(graph)
+    if sum(building_work(node.schema) for node in survey.nodes.values()) > MOST_BUILDING:
+        raise TooCostly("", "The patterns together are too large. Use smaller counts in braces, or fewer patterns.")
     figures = {key: _Figures() for key in survey.nodes}
     _measure_in_place(survey, figures)
     closings = _measure_all(survey, figures)
@@ -163,12 +166,20 @@ def _own_work(schema: Any) -> tuple[int, int]:
     """Return the steps and the states of a node's own keywords."""
     if isinstance(schema, bool):
         return 1, 0
-    pattern_names = schema.get("patternProperties", ())
-    steps = 1 + len(schema.get("properties", ())) + len(schema.get("required", ())) + len(pattern_names)
-    own_states = sum(map(states, pattern_names))
-    if "pattern" in schema:
-        own_states += states(schema["pattern"])
-    return steps + _comparisons(schema), own_states
+    names = sum(len(schema.get(keyword, ())) for keyword in ("properties", "patternProperties", "required"))
+    return 1 + names + _comparisons(schema), sum(map(states, patterns_of(schema)))
+
+
+def patterns_of(schema: Any) -> list[str]:
+    """Return the patterns that stand in one schema, not counting its subschemas."""
+    if isinstance(schema, bool):
+        return []
+    return [*schema.get("patternProperties", ()), *([schema["pattern"]] if "pattern" in schema else [])]
+
+
+def building_work(schema: Any) -> int:
+    """Return how many states must be built for the patterns that stand in one schema."""
+    return sum(map(building, patterns_of(schema)))
 
 
 def _comparisons(schema: dict[str, Any]) -> int:

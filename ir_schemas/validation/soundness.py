@@ -1,7 +1,7 @@
 """Whether a schema can be used at all, and in words why not."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -94,7 +94,9 @@ def _check_metaschema(schema: Schema) -> None:
     if check(schema):
         return
     tally = Tally()
-    tally.take(Explainer(graph).explain(schema))
+    tally.take(
+        replace(mismatch, via=None) for mismatch in Explainer(graph).explain(schema)
+    )  # no news of the metaschema
     findings = tuple(_finding_of_error(error, schema) for error in tally.best(graph, MOST_FINDINGS))
     raise SchemaFault(findings or (SchemaFinding("", "invalid-schema", "error", "This is not a valid schema."),))
 
