@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTexta
 from config.canonical import canonical_json
 from config.history import changes_of
 from config.json_html import json_html, pretty_json
+from config.problems import DomainError
 
 Display = Callable[[Any], Any]
 
@@ -136,6 +137,21 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
             name=f"{self.opts.app_label}_{self.opts.model_name}_json",
         )
         return [route, *super().get_urls()]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Where a service refuses while saving, nothing is saved and the form comes back with its reasons."""
+        try:
+            return cast(HttpResponse, super().changeform_view(request, object_id, form_url, extra_context))
+        except DomainError as error:
+            request.refused_by_service = error  # type: ignore[attr-defined]
+            return cast(HttpResponse, super().changeform_view(request, object_id, form_url, extra_context))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
+        form: type[Any] = super().get_form(request, obj, change=change, **kwargs)
+        error = getattr(request, "refused_by_service", None)
+        return form if error is None else _refused(form, error)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Django's list of what was done in the admin, below every change that the table itself recorded."""
@@ -253,6 +269,22 @@ def rows_link(model: type[models.Model], text: str, **filters: Any) -> Any:
     """A link to a model's list, filtered."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters)
     return format_html('<a class="text-link" href="{}">{}</a>', url, text)
+
+
+def _refused(form: type[Any], error: DomainError) -> type[Any]:
+    """The form, refusing whatever it is given for the error's reasons."""
+
+    class RefusedForm(form):  # type: ignore[misc]
+        def clean(self) -> NoReturn:
+            raise refusal(error)
+
+    return RefusedForm
+
+
+def refusal(error: DomainError) -> ValidationError:
+    """A service's refusal as a form shows it: every fault with its place and its remedy."""
+    faults = [f"{each.get('path') or '/'}: {each['message']} {each.get('hint') or ''}".strip() for each in error.errors]
+    return ValidationError(faults or error.message)
 
 
 def duration_text(length: timedelta | None) -> str:

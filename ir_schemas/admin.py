@@ -3,12 +3,12 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked, refusal, rows_link
+from config.problems import DomainError
 from ir_schemas.models import (
     OUTCOME_COLOURS,
     STATE_COLOURS,
@@ -19,8 +19,7 @@ from ir_schemas.models import (
     SchemaEvent,
     SchemaLine,
 )
-from ir_schemas.services import create_version, owner_of, update_version
-from ir_schemas.validation import SchemaFault, compile_schema
+from ir_schemas.services import activate_version, check_schema, create_version, owner_of, update_version
 
 ACTION_COLOURS = {"created": "info", "updated": "info", "activated": "success", "retired": "default"}
 
@@ -31,9 +30,9 @@ class SchemaForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_schema(self) -> Any:
         schema = self.cleaned_data["schema"]
         try:
-            compile_schema(schema)
-        except SchemaFault as fault:
-            raise ValidationError(str(fault)) from fault
+            check_schema(schema)
+        except DomainError as error:
+            raise refusal(error) from error
         return schema
 
 
@@ -44,6 +43,7 @@ class SchemaAdmin(BaseAdmin):
     search_fields: tuple[str, ...] = ("description", "content_hash")
     list_filter: tuple[str, ...] = ("state", "created_at")
     date_hierarchy = "created_at"
+    actions = ("put_in_force",)
     readonly_fields: tuple[str, ...] = (
         "version",
         "state",
@@ -65,6 +65,21 @@ class SchemaAdmin(BaseAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or _is_open(obj))
+
+    def has_activate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ir_schemas.activate_irschema")
+
+    @admin.action(description="Put in force, in place of the version that is", permissions=["activate"])
+    def put_in_force(self, request: HttpRequest, queryset: Any) -> None:
+        if queryset.count() != 1:
+            messages.error(request, "Choose exactly one version to put in force.")
+            return
+        try:
+            schema = activate_version(schema=queryset.get(), activated_by=cast(User, request.user))
+        except DomainError as error:
+            messages.error(request, error.message)
+            return
+        messages.success(request, f"{schema} is in force now.")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         user = cast(User, request.user)

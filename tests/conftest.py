@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings, settings
-from django.test import override_settings
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
 
 from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
+from tests.factories import UserFactory
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,14 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database is dropped at the end, so nobody may still listen to it."""
     yield
     stop_listening()
+
+
+@pytest.fixture
+def boss(client: Client, db: None) -> User:
+    """A superuser who is signed in with ``client``."""
+    user: User = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
 
 
 @pytest.fixture

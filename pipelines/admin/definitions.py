@@ -1,15 +1,15 @@
 """Pipelines and steps, and their versions."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyInline, linked, refusal, rows_link
 from config.problems import DomainError
-from pipelines.definitions import activate_version, check_dag
+from pipelines.definitions import activate_version, check_dag, create_version
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepDefinition, StepVersion
 
 
@@ -43,8 +43,7 @@ class PipelineVersionForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             check_dag(dag)
         except DomainError as error:
-            faults = [f"{fault['path'] or '/'}: {fault['message']} {fault.get('hint', '')}" for fault in error.errors]
-            raise ValidationError(faults or error.message) from error
+            raise refusal(error) from error
         return dag
 
 
@@ -59,17 +58,24 @@ class PipelineVersionAdmin(BaseAdmin):
     search_fields = ("pipeline__key", "notes")
     autocomplete_fields = ("pipeline",)
     date_hierarchy = "created_at"
-    fields = ("pipeline", "version", "dag", "notes", "is_active", "runs", "created_by", "created_at")
-    readonly_fields = ("is_active", "runs", "created_by", "created_at")
+    fields = ("pipeline", "dag", "notes", "version", "is_active", "runs", "created_by", "created_at")
+    readonly_fields = ("version", "is_active", "runs", "created_by", "created_at")
     actions = ("activate",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A version stays with the pipeline it was made for."""
+        return [*super().get_readonly_fields(request, obj), *(["pipeline"] if obj else [])]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or not obj.runs.exists())
 
     def save_model(self, request: HttpRequest, obj: PipelineVersion, form: Any, change: bool) -> None:
-        if not change:
-            obj.created_by = request.user  # type: ignore[assignment]
-        super().save_model(request, obj, form, change)
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        user = cast(User, request.user)
+        saved = create_version(pipeline=obj.pipeline, dag=obj.dag, notes=obj.notes, created_by=user)
+        obj.__dict__.update(saved.__dict__)
 
     @admin.display(description="Runs")
     def runs(self, obj: PipelineVersion) -> Any:

@@ -115,6 +115,12 @@ class RunPage:
     has_modules: bool
     ir_counts: list[Chip]
 
+    @property
+    def state(self) -> str:
+        """Changes whenever a step of the run moves."""
+        counts = [f"{group.key} {chip.text}" for group in self.groups for chip in group.counts]
+        return "; ".join([self.run.status, *counts])
+
 
 def load_run_page(run: PipelineRun) -> RunPage:
     """``run`` should come with its pipeline version, design and starter selected."""

@@ -164,3 +164,14 @@ def test_menus_and_filters_open_by_keyboard(admin: Admin) -> None:
     menu.focus()
     page.keyboard.press(" ")
     expect(page.get_by_role("link", name="Step runs")).to_be_hidden()
+
+
+def test_a_run_under_way_is_followed(admin: Admin) -> None:
+    step = factories.StepRunFactory()
+    page = admin.page()
+    admin.open(page, run_url(step.pipeline_run))
+    expect(page.get_by_text("1 pending")).to_be_visible()
+
+    type(step).objects.filter(pk=step.pk).update(status="skipped", finished_at=timezone.now())
+
+    expect(page.get_by_text("1 skipped")).to_be_visible(timeout=10_000)

@@ -34,14 +34,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def boss(client: Client) -> User:
-    """A superuser who is signed in."""
-    user = factories.UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
 def clerk(client: Client) -> User:
     """A member of staff who is signed in and may do nothing yet."""
     user = factories.UserFactory(is_staff=True)
