@@ -5,8 +5,8 @@
 The pages are MIT-licensed kits from npm, fetched once with ``npm pack`` into ``var/benchmarks/kits``.
 
 Truth: an author's comment before an element (``<!-- Services-->``) marks the level at which the page's blocks lie.
-Every visible element of that level, rules (``hr``) aside, is one true block, with the box Chromium gives it. A comment that only says "page
-content" gives way to the commented blocks inside it, where those stack over most of its width.
+Every visible element of that level, rules (``hr``) aside, is one true block, with the box Chromium gives it. A comment
+that only says "page content" gives way to the commented blocks inside it, where those stack over most of its width.
 
 Printed is one JSON line: macro F1 (the mean over pages) at IoU 0.5 and 0.75 for a page rendered, a page estimated
 without a browser, and a picture of the page; the same for two floors, one box for the whole page and equal slices (as
@@ -14,7 +14,6 @@ many as true blocks); and the ratio of each mode to the better floor.
 """
 
 import argparse
-import io
 import json
 import logging
 import shutil
@@ -74,7 +73,8 @@ TRUTH_SCRIPT = """
       if (blocks.length < 2) continue;
       const boxes = blocks.map(block => block.element.getBoundingClientRect());
       const outer = element.getBoundingClientRect();
-      const stacks = boxes.every((box, i) => box.width >= 0.75 * outer.width && (!i || box.top >= boxes[i - 1].bottom - 1));
+      const isBelow = (box, i) => i === 0 || box.top >= boxes[i - 1].bottom - 1;
+      const stacks = boxes.every((box, i) => box.width >= 0.75 * outer.width && isBelow(box, i));
       const covers = boxes.reduce((sum, box) => sum + box.height, 0) >= 0.6 * outer.height;
       return stacks && covers ? parent : null;
     }

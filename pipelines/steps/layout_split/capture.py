@@ -10,7 +10,7 @@ from metrics.boxes import Box
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.rendering import Rendered, RenderingError, render_page
 from pipelines.steps.layout_split.page import (
-    MAX_TAGS,
+    MAX_ELEMENTS,
     UNSEEN_TAGS,
     Element,
     Node,
@@ -68,7 +68,7 @@ def capture(bundle: DesignBundle, *, width: int, scripts: bool, timeout_s: float
     """Render the bundle's page. Raises ``RenderingError``, and ``StepError`` for a page no part can be cut from."""
 
     async def measure(browser_page: "BrowserPage") -> tuple[dict[str, Any] | None, bytes]:
-        measured = await browser_page.evaluate(MEASURE_SCRIPT, {"mark": MARK, "maxElements": MAX_TAGS})
+        measured = await browser_page.evaluate(MEASURE_SCRIPT, {"mark": MARK, "maxElements": MAX_ELEMENTS})
         height = max(1, min(int(measured["height"]), MAX_PICTURE_HEIGHT)) if measured else 1
         clip = {"x": 0, "y": 0, "width": width, "height": height}
         return measured, await browser_page.screenshot(full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def capture(bundle: DesignBundle, *, width: int, scripts: bool, timeout_s: float
     )
     measured, picture = rendered.value
     if measured is None:
-        raise RenderingError("failed", f"The page's scripts made more than {MAX_TAGS:,} elements.")
+        raise RenderingError("failed", f"The page's scripts made more than {MAX_ELEMENTS:,} elements.")
     page = page_from_markup(str(measured["html"]), Box(0, 0, width, max(1, int(measured["height"]))), bundle.name)
     return Capture(page, shrink(picture), rendered.engine, rendered.refused)
 
@@ -88,7 +88,8 @@ def page_from_markup(html: str, size: Box, name: str) -> Page:
     root = parse_html(html, name)
     marks = {element: str(element.attrib.pop(MARK, "")) for element in root.iter()}
     body_element = find_body(root)
-    body = Node(body_element, "body", own_text(body_element), _style(marks[body_element]), size)
+    text = own_text(body_element) if marks[body_element] else ""
+    body = Node(body_element, "body", text, _style(marks[body_element]), size)
     waiting = [body]
     while waiting:
         node = waiting.pop()

@@ -10,7 +10,8 @@ from metrics.boxes import Box
 from pipelines.steps.contract import StepError
 
 MAX_BYTES = 10_000_000
-MAX_TAGS = 60_000
+MAX_TAGS = 400_000  # what is parsed at all
+MAX_ELEMENTS = 20_000
 MAX_DEPTH = 250
 
 Element = etree._Element
@@ -92,13 +93,18 @@ def check_html(content: bytes, name: str) -> None:
         raise StepError("design-empty", f"{name} is empty. Give a page with something on it.")
     if len(content) > MAX_BYTES:
         raise StepError("design-too-large", f"{name} has {len(content):,} bytes; at most {MAX_BYTES:,} are read.")
-    head = content[:4096]
-    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    junk = sum(byte < 32 and byte not in b"\t\n\f\r\x1b" for byte in head)
-    if (b"\x00" in head and not is_utf16) or junk > len(head) // 20:
+    if _is_binary(content):
         raise StepError("design-not-html", f"{name} holds binary data, not HTML. Give an HTML page or a picture.")
     if content.count(b"<") > MAX_TAGS:
         raise StepError("design-too-large", f"{name} has more than {MAX_TAGS:,} tags. Give one page, not a data dump.")
+
+
+def _is_binary(content: bytes) -> bool:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, half of which is zeros
+        return False
+    head = content[:4096]
+    controls = sum(byte < 32 and byte not in b"\t\n\f\r\x1b" for byte in head)
+    return content.startswith(b"%PDF-") or controls > max(8, len(head) // 50)
 
 
 def parse_html(html: str, name: str) -> Element:
@@ -108,7 +114,7 @@ def parse_html(html: str, name: str) -> Element:
     """
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(html.encode("utf-8", "replace"), parser)
+        root = etree.fromstring(html.replace("\0", "").encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
     if root is None:
@@ -119,6 +125,8 @@ def parse_html(html: str, name: str) -> Element:
             "design-too-deep",
             f"{name} nests elements more than {MAX_DEPTH} deep. Look for tags that are never closed.",
         )
+    if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
+        raise StepError("design-too-large", f"{name} has more than {MAX_ELEMENTS:,} elements. Give a shorter page.")
     _disarm(root)
     return root
 
@@ -204,6 +212,6 @@ def selector_of(element: Element, ids: Mapping[str, int]) -> str:
 
 
 def _step(element: Element) -> str:
-    parent = element.getparent()
-    same = [] if parent is None else [child for child in parent if child.tag == element.tag]
-    return str(element.tag) if len(same) < 2 else f"{element.tag}:nth-of-type({same.index(element) + 1})"
+    before = sum(1 for _ in element.itersiblings(element.tag, preceding=True))
+    is_alone = before == 0 and next(element.itersiblings(element.tag), None) is None
+    return str(element.tag) if is_alone else f"{element.tag}:nth-of-type({before + 1})"

@@ -17,7 +17,7 @@ from metrics.boxes import Box
 from pipelines.steps.contract import StepError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-MAX_PIXELS = 60_000_000
+MAX_PIXELS = 50_000_000
 ANALYSIS_WIDTH = 640
 MAX_ANALYSIS_HEIGHT = 12_000
 
@@ -28,6 +28,7 @@ BLANK_SHARE = 0.004  # share of a line's pixels that may be edges in a blank lin
 
 # Fractions of the analysed width (1280 pixels of page are 1.0).
 MIN_BAND = 0.03
+MIN_BAND_PIXELS = 8
 MIN_GAP = 0.06
 GAP_TO_PADDING = 1.5
 MIN_COLUMN = 0.12
@@ -62,7 +63,7 @@ class Picture:
             max(round(box.bottom), round(box.y) + 1),
         )
         buffer = io.BytesIO()
-        self.image.crop(corners).save(buffer, "PNG")
+        self.image.crop(corners).save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
 
 
@@ -121,12 +122,12 @@ def _columns(pixels: Pixels) -> list[Box]:
 def _bands(pixels: Pixels, column: Box) -> list[Box]:
     left, right = round(column.x), round(column.right)
     part = pixels[:, left:right]
-    lowest = MIN_BAND * pixels.shape[1]
+    lowest = max(MIN_BAND_PIXELS, MIN_BAND * pixels.shape[1])
     edges = _spread(_background_ends(part), len(part), lowest)
     cuts = [0, *edges, len(part)]
     blank = _blank_rows(part)
     for top, bottom in itertools.pairwise(cuts):
-        cuts += [top + cut for cut in _gap_cuts(blank[top:bottom], MIN_GAP * pixels.shape[1])]
+        cuts += [top + cut for cut in _gap_cuts(blank[top:bottom], max(lowest, MIN_GAP * pixels.shape[1]))]
     cuts.sort()
     return [Box(left, top, right - left, bottom - top) for top, bottom in itertools.pairwise(cuts)]
 

@@ -19,8 +19,10 @@ from pipelines.steps.layout_split.segmentation import Block, segment
 IR_VERSION = "1.0"
 DEFAULT_VIEWPORT_WIDTH = 1280
 DEFAULT_MAX_PARTS = 40
-RENDER_TIMEOUT_S = 20.0
+RENDER_TIMEOUT_S = 15.0
 MAX_TEXT = 100_000
+MAX_SELECTED = 50
+MAX_SELECTOR = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def layout_split(context: StepContext) -> StepResult:
 def _split_page(design: DesignBundle, settings: Settings, context: StepContext) -> StepResult:
     check_html(design.content, design.name)
     root = parse_html(decode_html(design.content), design.name)
-    captured, notes = _render(design, settings)
+    has_scripts = b"<script" in design.content.lower()
+    captured, notes = _render(design, settings, has_scripts)
     for note in notes:
         context.reporter.log(note)
     page = captured.page if captured else estimate(root, design, settings.viewport_width)
@@ -99,14 +102,14 @@ def _split_page(design: DesignBundle, settings: Settings, context: StepContext) 
     return StepResult(ir, outputs)
 
 
-def _render(design: DesignBundle, settings: Settings) -> tuple[Capture | None, list[str]]:
+def _render(design: DesignBundle, settings: Settings, has_scripts: bool) -> tuple[Capture | None, list[str]]:
     """The page as a browser shows it, without its own scripts where they keep it from showing; and notes for people."""
     if not settings.may_render:
         return None, ["Bounds are estimated, as rendering is switched off for this step."]
     if find_browser() is None:
         return None, ["Bounds are estimated, as no Chromium was found."]
     notes: list[str] = []
-    for scripts in (True, False):
+    for scripts in (True, False) if has_scripts else (True,):
         try:
             captured = capture(design, width=settings.viewport_width, scripts=scripts, timeout_s=RENDER_TIMEOUT_S)
         except RenderingError as error:
@@ -129,7 +132,7 @@ def _page_parts(
         key = _next_key(kind, keys)
         crop = _crop(picture, block.box, key)
         part = _part(key, order, kind, confidence, block.box, page.size, heading) | {
-            "selector": ", ".join(selector_of(node.element, ids) for node in block.nodes)[:2000],
+            "selector": _selector(block, ids),
             "heading": heading,
             "text": visible_text(block.nodes)[:MAX_TEXT],
             "html": outer_html(block.nodes),
@@ -138,6 +141,14 @@ def _page_parts(
         parts.append(part)
         outputs.append(_part_output(part, crop))
     return parts, outputs
+
+
+def _selector(block: Block, ids: Mapping[str, int]) -> str | None:
+    """A selector of all the block's nodes; None where that would be too long to be of use."""
+    if len(block.nodes) > MAX_SELECTED:
+        return None
+    selector = ", ".join(selector_of(node.element, ids) for node in block.nodes)
+    return selector if len(selector) <= MAX_SELECTOR else None
 
 
 def _split_picture(design: DesignBundle, settings: Settings) -> StepResult:

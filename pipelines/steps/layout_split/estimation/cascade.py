@@ -16,9 +16,10 @@ from pipelines.steps.layout_split.page import Element, word_set
 
 MAX_CSS = 3_000_000
 MAX_RULES = 30_000
-MAX_MATCHES = 4_000_000
+MAX_MATCHES = 1_000_000
 MAX_CLASSES = 40
 MAX_VALUE = 300
+MAX_LENGTH = 1e5
 ROOT_FONT_SIZE = 16.0
 
 PROPERTIES = word_set(
@@ -133,7 +134,9 @@ class Cascade:
         for key in ("*", str(element.tag), *names):
             for rule in self._rules.get(key, ()):
                 self._matches_left -= 1
-                if self._matches_left > 0 and self._matches(rule, element, names):
+                if self._matches_left <= 0:
+                    return
+                if self._matches(rule, element, names):
                     yield rule
 
     def _matches(self, rule: Rule, element: Element, names: frozenset[str]) -> bool:
@@ -302,11 +305,15 @@ def to_pixels(value: str, font_size: float, base: float, viewport: tuple[float, 
         return None
     units = {"px": 1.0, "rem": ROOT_FONT_SIZE, "em": font_size, "%": base / 100, "pt": 4 / 3}
     units |= {"vw": viewport[0] / 100, "vh": viewport[1] / 100}
+    if plain_length := LENGTH.fullmatch(value):
+        return max(
+            -MAX_LENGTH, min(MAX_LENGTH, float(plain_length[1]) * units.get((plain_length[2] or "").lower(), 1.0))
+        )
     plain = LENGTH.sub(lambda f: f"{float(f[1]) * units.get((f[2] or '').lower(), 1.0):.6f}", value.replace("calc", ""))
     if not re.fullmatch(r"[-+*/().\d\s]+", plain):
         return None
     try:
-        return max(-1e5, min(1e5, _evaluate(ast.parse(plain.strip(), mode="eval").body)))
+        return max(-MAX_LENGTH, min(MAX_LENGTH, _evaluate(ast.parse(plain.strip(), mode="eval").body)))
     except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError, MemoryError):
         return None
 

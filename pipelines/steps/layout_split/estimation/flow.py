@@ -3,34 +3,22 @@
 Not laid out: floats beside text, positioned offsets, tables by content. Those boxes come out roughly.
 """
 
-import io
 import re
 from dataclasses import dataclass
-from urllib.parse import urljoin
-
-from PIL import Image
 
 from metrics.boxes import Box
-from pipelines.designs.assets import bundle_path
 from pipelines.designs.bundle import DesignBundle
-from pipelines.designs.rendering import SIZE_IN_ADDRESS
-from pipelines.steps.layout_split.estimation.cascade import Cascade, Computed, names_of
-from pipelines.steps.layout_split.page import (
-    Element,
-    Node,
-    Page,
-    Style,
-    find_body,
-    language_of,
-    own_text,
-    title_of,
-)
+from pipelines.steps.layout_split.estimation.cascade import Cascade, Computed
+from pipelines.steps.layout_split.estimation.files import file_of, natural_size, number, size_in, style_sheets
+from pipelines.steps.layout_split.estimation.styles import Styles
+from pipelines.steps.layout_split.page import Element, Node, Page, Style, find_body, language_of, own_text, title_of
 
 VIEWPORT_HEIGHT = 900.0
 CHARACTER_WIDTH = 0.5  # of the font size; what running text in common sans-serif fonts comes to
-MIN_PAGE_HEIGHT = 1
+NOTHING = Box(0, 0, 1, 1)
 REPLACED = {"svg": (24.0, 24.0), "video": (300.0, 150.0), "canvas": (300.0, 150.0), "iframe": (300.0, 150.0)}
 CONTROLS = {"input": 170.0, "select": 120.0, "textarea": 180.0}
+MAX_NESTING = 100  # deeper content counts as plain text, so that recursion stays shallow
 CLEAR = frozenset({"", "none", "transparent", "inherit", "initial", "unset", "0", "0 0"})
 
 # Text, or an element with its computed style.
@@ -50,14 +38,14 @@ class Laid:
 
 def estimate(root: Element, design: DesignBundle, width: int) -> Page:
     """The page's visible nodes with estimated boxes, in CSS pixels, for a viewport of ``width``."""
-    cascade = Cascade(_style_sheets(root, design), float(width), VIEWPORT_HEIGHT)
-    flow = _Flow(cascade, design)
-    html_style = cascade.compute(root, names_of(root), None)
+    cascade = Cascade(style_sheets(root, design), float(width), VIEWPORT_HEIGHT)
     body = find_body(root)
-    style = cascade.compute(body, names_of(body), html_style) if body is not root else html_style
-    laid = flow.block(body, style, 0.0, 0.0, float(width))
+    styles = Styles(cascade, root)
+    if body not in styles.of:
+        return Page(Node(body, "body", "", Style(), NOTHING), NOTHING, title_of(root), language_of(root))
+    laid = _Flow(styles, design, float(width)).block(body, styles.of[body], 0.0, 0.0, float(width))
     _shift([laid.node], laid.margin_top)
-    height = max(MIN_PAGE_HEIGHT, round(max(node.box.bottom for node in laid.node.walk()) + laid.margin_bottom))
+    height = max(1, round(max(node.box.bottom for node in laid.node.walk()) + laid.margin_bottom))
     size = Box(0, 0, width, height)
     for node in laid.node.walk():
         node.box = node.box.clip(size)
@@ -66,27 +54,11 @@ def estimate(root: Element, design: DesignBundle, width: int) -> Page:
     return Page(laid.node, size, title_of(root), language_of(root))
 
 
-def _style_sheets(root: Element, design: DesignBundle) -> list[str]:
-    sheets: list[str] = []
-    for element in root.iter("link", "style"):
-        if element.tag == "style":
-            sheets.append(element.text or "")
-        elif "stylesheet" in (element.get("rel") or "").lower().split():
-            sheets.append(_file(design, element.get("href") or "").decode("utf-8", "replace"))
-    return sheets
-
-
-def _file(design: DesignBundle, address: str) -> bytes:
-    try:
-        return design.files.get(bundle_path(urljoin(f"file:///{design.entry}", address)), b"")
-    except ValueError:
-        return b""
-
-
 class _Flow:
-    def __init__(self, cascade: Cascade, design: DesignBundle) -> None:
-        self.cascade = cascade
+    def __init__(self, styles: Styles, design: DesignBundle, viewport_width: float) -> None:
+        self.styles = styles
         self.design = design
+        self.viewport_width = viewport_width
         self._widths: dict[Element, float] = {}
 
     def block(self, element: Element, style: Computed, x: float, y: float, available: float) -> Laid:
@@ -124,15 +96,29 @@ class _Flow:
             bottom = max(bottom, last)
         height = self._height(element, style, pad_top + content + pad_bottom, frame.width)
         node.box = Box(frame.x, frame.y, frame.width, height)
+        if self.styles.depth[element] >= MAX_NESTING:
+            self._fold(node)
         return Laid(node, top, bottom, left, right)
+
+    def _fold(self, outer: Node) -> None:
+        """Give everything below a node that node's own box."""
+        waiting = [outer]
+        while waiting:
+            node = waiting.pop()
+            shown = [child for child in node.element if child in self.styles.of]
+            node.children = [
+                Node(child, str(child.tag), own_text(child), _style(self.styles.of[child]), outer.box)
+                for child in shown
+            ]
+            waiting.extend(node.children)
 
     def _height(self, element: Element, style: Computed, content: float, width: float) -> float:
         if element.tag == "img":
             return self._picture_size(element, style, width)[1]
         if element.tag in REPLACED:
-            return style.length("height", 0.0, _number(element.get("height")) or REPLACED[element.tag][1])
+            return style.length("height", 0.0, number(element.get("height")) or REPLACED[element.tag][1])
         if element.tag in CONTROLS:
-            rows = (_number(element.get("rows")) or 2.0) if element.tag == "textarea" else 1.0
+            rows = (number(element.get("rows")) or 2.0) if element.tag == "textarea" else 1.0
             content += rows * style.line_height
         declared = "" if style.get("height").endswith("%") else style.get("height")
         height = style.length("height", 0.0, content) if declared else content
@@ -142,7 +128,7 @@ class _Flow:
         """Lay an element's children inside ``inner``; the content's height, and the outer margins at its ends."""
         if node.tag in REPLACED or node.tag in CONTROLS or node.tag == "img":
             return 0.0, 0.0, 0.0
-        contents = self._contents(node.element, style)
+        contents = self._contents(node.element)
         display = style.get("display")
         if display in ("grid", "inline-grid"):
             return self._grid(node, style, contents, inner), 0.0, 0.0
@@ -150,21 +136,16 @@ class _Flow:
             return self._flex(node, style, contents, inner), 0.0, 0.0
         return self._stack(node, style, contents, inner)
 
-    def _contents(self, element: Element, style: Computed) -> list[Content]:
+    def _contents(self, element: Element) -> list[Content]:
+        if self.styles.depth[element] >= MAX_NESTING:
+            return ["".join(map(str, element.itertext()))]
         contents: list[Content] = [element.text] if element.text and element.text.strip() else []
         for child in element:
-            if (computed := self._shown(child, style)) is not None:
-                contents.append((child, computed))
+            if child in self.styles.of:
+                contents.append((child, self.styles.of[child]))
             if child.tail and child.tail.strip():
                 contents.append(child.tail)
-        is_closed = element.tag == "details" and element.get("open") is None
-        return [c for c in contents if not isinstance(c, str) and c[0].tag == "summary"] if is_closed else contents
-
-    def _shown(self, element: Element, parent: Computed) -> Computed | None:
-        computed = self.cascade.compute(element, names_of(element), parent)
-        is_hidden = computed.get("display") == "none" or computed.get("visibility") == "hidden"
-        by_attribute = element.get("hidden") is not None or element.get("type") == "hidden"
-        return None if is_hidden or by_attribute else computed
+        return contents
 
     def _stack(self, node: Node, style: Computed, contents: list[Content], inner: Box) -> tuple[float, float, float]:
         """Blocks below one another, what is inline between them in lines."""
@@ -195,22 +176,11 @@ class _Flow:
         return y - inner.y - first, first, pending
 
     def _is_block(self, content: Content) -> bool:
-        if isinstance(content, str):
-            return False
-        element, computed = content
-        display = computed.get("display", "inline")
-        if display in ("block", "flex", "grid", "list-item", "table") or computed.get("position") in (
-            "absolute",
-            "fixed",
-        ):
-            return computed.get("float", "none") == "none"
-        return display == "inline" and any(
-            self._is_block((child, shown)) for child in element if (shown := self._shown(child, computed)) is not None
-        )
+        return not isinstance(content, str) and content[0] in self.styles.blocks
 
     def _overlay(self, element: Element, style: Computed, inner: Box, y: float) -> Node:
         is_fixed = style.get("position") == "fixed"
-        room = self.cascade.viewport[0] if is_fixed else inner.width
+        room = self.viewport_width if is_fixed else inner.width
         fills = style.get("left") and style.get("right")
         width = style.length("width", room, room if fills else min(room, self.widest(element, style)))
         frame = Box(0.0 if is_fixed else inner.x, 0.0 if is_fixed else y, max(1.0, width), 0)
@@ -341,13 +311,13 @@ class _Flow:
     def _measure(self, element: Element, style: Computed) -> float:
         _, right, _, left = style.sides("padding", 0.0)
         if element.tag == "img":
-            return self._picture_size(element, style, self.cascade.viewport[0])[0]
+            return self._picture_size(element, style, self.viewport_width)[0]
         if element.tag in REPLACED or element.tag in CONTROLS:
             natural = CONTROLS.get(element.tag) or REPLACED[element.tag][0]
-            return style.length("width", 0.0, _number(element.get("width")) or natural) + left + right
+            return style.length("width", 0.0, number(element.get("width")) or natural) + left + right
         in_line = block = 0.0
         is_row = "flex" in style.get("display") and not style.get("flex-direction").startswith("column")
-        for content in self._contents(element, style):
+        for content in self._contents(element):
             width = _text_width(content, style) if isinstance(content, str) else self._measured_item(*content)
             if self._is_block(content) and not is_row:
                 block = max(block, width)
@@ -365,8 +335,8 @@ class _Flow:
 
     def _picture_size(self, element: Element, style: Computed, room: float) -> tuple[float, float]:
         address = element.get("src") or ""
-        natural = _natural_size(_file(self.design, address)) or _size_in(address)
-        attributes = _number(element.get("width")), _number(element.get("height"))
+        natural = natural_size(file_of(self.design, address)) or size_in(address)
+        attributes = number(element.get("width")), number(element.get("height"))
         if natural is None and None in attributes:
             natural = (max(16.0, _text_width(element.get("alt") or "", style)), style.line_height)
         wide, high = natural or (attributes[0] or 1.0, attributes[1] or 1.0)
@@ -424,32 +394,3 @@ def _shift(nodes: list[Node], down: float, right: float = 0.0) -> None:
     for top in nodes:
         for node in top.walk():
             node.box = Box(node.box.x + right, node.box.y + down, node.box.width, node.box.height)
-
-
-def _number(text: str | None) -> float | None:
-    found = re.match(r"\s*(\d{1,5}(?:\.\d+)?)\s*(?:px)?\s*$", text or "")
-    return float(found[1]) if found else None
-
-
-def _size_in(address: str) -> tuple[float, float] | None:
-    found = SIZE_IN_ADDRESS.search(address)
-    return (float(found[1]), float(found[2])) if found else None
-
-
-def _natural_size(content: bytes) -> tuple[float, float] | None:
-    """A picture's own size in pixels, from its header; None for what is no readable picture."""
-    if content.lstrip()[:5] in (b"<svg ", b"<?xml"):
-        return _svg_size(content)
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG", "JPEG", "WEBP", "GIF"]) as image:
-            return float(image.width), float(image.height)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-
-
-def _svg_size(content: bytes) -> tuple[float, float] | None:
-    head = content[:2000].decode("utf-8", "replace")
-    if found := re.search(r"""viewBox=["'][-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)""", head):
-        wide, high = float(found[1]), float(found[2])
-        return (wide, high) if wide and high else None
-    return None
