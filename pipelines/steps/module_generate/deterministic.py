@@ -23,6 +23,7 @@ from pipelines.steps.module_generate.write import collect_fields, write_template
 
 MAX_FIELDS = 400
 _MAX_UNDOS = 3
+_FIRST_SEEN = frozenset({"header", "hero"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,12 @@ def generate(part: Part) -> Draft:
     markup = part.html
     if markup is None:
         markup = f'<img src="{escape(part.image or "")}" alt="{escape(part.label)}">'
-    source = read_part(markup, base_url=part.design.base_url if part.design else None)
-    source_html = source.markup() if part.design and part.design.base_url else source.text
-    styles = part_styles(source.root, source.css, part.design)
+    base_url = part.design.base_url if part.design else None
+    source = read_part(markup, base_url=base_url)
+    source_html = source.markup() if base_url else source.text
+    scope = f"{part.key.replace('_', '-')}-module"
+    styles = part_styles(source.root, source.css, part.design, scope=scope)
+    _improve(source, scope, lazy_images=part.kind not in _FIRST_SEEN)
     attempt = _best_attempt(part.kind, source)
     notes = [*source.notes, *styles.notes]
     if attempt.missing:
@@ -58,6 +62,14 @@ def generate(part: Part) -> Draft:
         tokens=count_tokens(attempt.template, attempt.fields),
         notes=notes,
     )
+
+
+def _improve(source: PartSource, scope: str, *, lazy_images: bool) -> None:
+    """What a module needs beyond its design: a class for its styles, and images that wait until they are near."""
+    for element in source.root:
+        element.set("class", f"{element.get('class', '')} {scope}".strip())
+    for image in source.root.iter("img") if lazy_images else ():
+        image.set("loading", image.get("loading", "lazy"))
 
 
 DETERMINISTIC = Generator("deterministic", "1", generate)

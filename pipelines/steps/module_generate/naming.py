@@ -22,6 +22,8 @@ _TAG_ROLES = {
     "input": Role("input_hint", "Input hint", "Shown inside the empty input."),
     "label": Role("input_label", "Input label", "Names the input beside it."),
     "legend": Role("legend", "Legend", "Names a group of inputs."),
+    "p": Role("paragraph", "Paragraph", "A paragraph of plain text."),
+    "li": Role("entry_text", "Entry text", "The words of this line of the list."),
     "option": Role("option", "Option", "One choice of the list."),
     "small": Role("note", "Note", "Small print."),
     "summary": Role("question", "Question", "The line that opens and closes the answer."),
@@ -44,7 +46,9 @@ _CLASS_ROLES = (
     (re.compile(r"copyright"), Role("copyright", "Copyright line", "Shown at the foot of the page.")),
 )
 _BUTTON = re.compile(r"\bbtn\b|\bbutton\b|\bcta\b")
-_TEXT = Role("text", "Text", "Plain text shown to visitors.")
+# A class name says more than these tags do.
+_PLAIN_TAGS = frozenset({"li", "p"})
+_TEXT = Role("text", "Line of text", "Plain text shown to visitors.")
 _RICH_TEXT = Role("rich_text", "Formatted text", "Text with formatting and links.")
 _LINK_TEXT = Role("link_text", "Link text", "The words of the link.")
 _BUTTON_TEXT = _TAG_ROLES["button"]
@@ -104,9 +108,11 @@ def text_role(element: html.HtmlElement, *, rich: bool = False) -> Role:
     for near in (element, *_nearest(element, 2)):
         if near.tag == "a":
             return _BUTTON_TEXT if is_button(near) else _LINK_TEXT
-        if near.tag in _TAG_ROLES:
+        if near.tag in _TAG_ROLES and near.tag not in _PLAIN_TAGS:
             return _TAG_ROLES[str(near.tag)]
-    return _by_class(element) or (_RICH_TEXT if rich else _TEXT)
+    if role := _by_class(element):
+        return role
+    return _RICH_TEXT if rich else _TAG_ROLES.get(str(element.tag), _TEXT)
 
 
 def attribute_role(element: html.HtmlElement, name: str) -> Role:

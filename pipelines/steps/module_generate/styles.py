@@ -1,8 +1,10 @@
 """The rules of a design's style sheets that concern a part: what its module's ``module.css`` holds.
 
 A rule is kept when every class, id and tag that one of its selectors asks for is found in the part; where in the part
-is not looked at, so a few rules too many come along, and none too few. Custom properties of the root that the kept
-rules use come too, as do their animations and fonts. Media queries stay around their rules.
+is not looked at, so a few rules too many come along, and none too few. Rules for the page as a whole (``*``, ``body``)
+are the theme's and stay behind, but for the custom properties that the kept rules use; one for mere tags (``ul``) is
+kept from the rest of the page by the module's own class, without a change of its weight. Animations and fonts that
+are used come too, and media queries stay around their rules.
 """
 
 import posixpath
@@ -31,10 +33,22 @@ _NAMES = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class _Selector:
-    """One selector as text, and the names an element tree must hold for it to match: ``.class``, ``#id``, ``tag``."""
+    """One selector: its first tag name or nothing, the text after that, and the names that an element tree must hold
+    for it to match (``.class``, ``#id``, ``tag``)."""
 
-    text: str
+    head: str
+    rest: str
     names: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return self.head + self.rest
+
+    def scoped(self, scope: str) -> str:
+        """The selector; one that names only tags applies only within the class ``scope``."""
+        if any(name[0] in ".#" for name in self.names) or not self.head:
+            return self.text
+        return f"{self.head}:where(.{scope}, .{scope} *){self.rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +82,22 @@ class PartStyles:
     notes: tuple[str, ...] = ()
 
 
-def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | None) -> PartStyles:
+def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | None, *, scope: str) -> PartStyles:
     """The CSS for the elements below ``root``: from the design's sheets in the page's order, then the part's own.
 
-    At most 100,000 characters; what did not fit, a sheet that is not in the bundle, and files that the rules refer to
-    by a relative URL are named in ``notes``.
+    ``scope`` is a class that the module's outermost elements carry. At most 100,000 characters; what did not fit, a
+    sheet that is not in the bundle, and files that the rules refer to by a relative URL are named in ``notes``.
     """
     sheets, notes = _page_sheets(design) if design and design.kind == "html" else ((), ())
     names = _names_in(root)
     statements = [statement for sheet in (*sheets, own_css) for statement in _parsed(sheet)]
     kept = list(_matching(statements, names))
-    css = "\n".join(_write(statement) for statement in kept)
+    written = [_write(statement, scope) for statement in kept]
+    css = "\n".join(written)
     used = set(_NAMES.findall(css))
     extras = [rule for rule in _named(statements) if rule.name in used]
     variables = _custom_properties(statements, css)
-    pieces = [variables, *(rule.text for rule in extras), *(_write(statement) for statement in kept)]
+    pieces = [variables, *(rule.text for rule in extras), *written]
     return _bounded([piece for piece in pieces if piece], [*notes])
 
 
@@ -200,10 +215,17 @@ def _selectors(prelude: Sequence[Node]) -> Iterator[_Selector]:
         if token is not None and not (isinstance(token, LiteralToken) and token.value == ","):
             current.append(token)
             continue
-        text = tinycss2.serialize(current).strip()
-        if text:
-            yield _Selector(text, frozenset(_asked_names(current)))
+        tokens = [*_trimmed(current)]
+        if tokens:
+            head = tokens[0].value if isinstance(tokens[0], IdentToken) else ""
+            rest = tinycss2.serialize(tokens[1:] if head else tokens)
+            yield _Selector(head, rest, frozenset(_asked_names(tokens)))
         current = []
+
+
+def _trimmed(tokens: Sequence[Node]) -> Sequence[Node]:
+    solid = [index for index, token in enumerate(tokens) if token.type not in ("whitespace", "comment")]
+    return tokens[solid[0] : solid[-1] + 1] if solid else []
 
 
 def _asked_names(tokens: Sequence[Node]) -> Iterator[str]:
@@ -223,11 +245,7 @@ def _asked_names(tokens: Sequence[Node]) -> Iterator[str]:
 def _matching(statements: Sequence[_Statement], names: frozenset[str]) -> Iterator[_Rule | _Group]:
     for statement in statements:
         if isinstance(statement, _Rule):
-            found = tuple(
-                selector
-                for selector in statement.selectors
-                if selector.names <= names and not selector.text.startswith(":root")
-            )
+            found = tuple(selector for selector in statement.selectors if selector.names and selector.names <= names)
             if found:
                 yield _Rule(found, statement.body)
         elif isinstance(statement, _Group):
@@ -261,10 +279,10 @@ def _custom_properties(statements: Sequence[_Statement], css: str) -> str:
     return f":root {{\n{lines}\n}}" if lines else ""
 
 
-def _write(statement: _Rule | _Group | _Named) -> str:
+def _write(statement: _Statement, scope: str) -> str:
     if isinstance(statement, _Rule):
-        return f"{', '.join(selector.text for selector in statement.selectors)} {{ {statement.body} }}"
+        return f"{', '.join(selector.scoped(scope) for selector in statement.selectors)} {{ {statement.body} }}"
     if isinstance(statement, _Named):
         return statement.text
-    inner = "\n".join(_write(rule) for rule in statement.rules)
+    inner = "\n".join(_write(rule, scope) for rule in statement.rules)
     return f"{statement.prelude} {{\n{inner}\n}}"
