@@ -11,7 +11,7 @@ CONDITIONAL = ("if", "then", "else")
 
 
 def evaluators(pool: NodePool, node: Node) -> list[Node]:
-    """The node and every schema below it that applies to the same instance, taken apart by no condition."""
+    """The node and every schema below it that applies to the same instance, for certain or under a condition."""
     found: dict[Node, None] = {}
     stack = [node]
     while stack:
