@@ -7,9 +7,10 @@ from typing import Any, NoReturn, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models
+from django.db import DataError, models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
@@ -85,7 +86,11 @@ class RecordChangeList(ChangeList):  # type: ignore[misc]
     """Without a filter the rows found are all there are, so that nothing needs counting twice."""
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        """Raises ``IncorrectLookupParameters``, which leads back to the whole list, for values no row can have."""
+        try:
+            super().get_results(request)
+        except (ValueError, OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error
         if not (self.query or self.filter_params):
             self.full_result_count = self.result_count
 

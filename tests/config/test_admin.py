@@ -93,6 +93,16 @@ def test_list_is_searchable(model: type[models.Model], client: Client, boss: Use
     assert answer.context["cl"].result_count == 0
 
 
+@pytest.mark.parametrize("query", ["status__exact=%00", "created_at__year=99999", "id__exact=x", "o=x.y", "q=%00"])
+def test_a_list_asked_for_nonsense_shows_itself_whole(query: str, client: Client, boss: User) -> None:
+    run = factories.PipelineRunFactory()
+
+    answer = client.get(f"{url(type(run), 'changelist')}?{query}", follow=True)
+
+    assert answer.status_code == 200
+    assert str(run.pk) in answer.content.decode()
+
+
 @each_model
 def test_list_costs_the_same_for_many_rows(model: type[models.Model], client: Client, boss: User) -> None:
     few = _queries_of_list(model, client, rows=2)
