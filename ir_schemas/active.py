@@ -2,26 +2,33 @@
 
 Every change of a schema version notifies ``ir_schema_changed`` at its commit (a trigger does it), and a connection of
 this process listens. While that connection is not known to be alive, and inside a transaction, the database is asked
-every time, so that a cached answer is never older than the notification's way here.
+every time. So an answer is as old as the notification's way here, and ``TRUSTED`` seconds at most should notifications
+get lost without the connection noticing (a broken network, a pooler in transaction mode).
 """
 
 import logging
+import os
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import psycopg
 from django.db import connection
 
+from ir_schemas import selectors
 from ir_schemas.errors import UnknownSchema
-from ir_schemas.models import CHANGES_CHANNEL, IRSchema, IRSchemaDefinition, SchemaState
+from ir_schemas.models import CHANGES_CHANNEL, IRSchema, IRSchemaDefinition
 from ir_schemas.validation import CompiledSchema, compile_schema
 
 logger = logging.getLogger(__name__)
 
-
+TRUSTED = 10.0  # seconds
+RETRY_AFTER = 2.0  # seconds between two attempts to listen
 STOPS_WITHIN = 0.5  # seconds
+MAX_KEPT = 1_000  # owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +49,33 @@ def in_force(
     owner_id = prompt_id or process_id or step_version_id
     if owner_id is None:
         raise UnknownSchema("Name a schema, a prompt, a process or a step version to check against.")
-    if connection.in_atomic_block or not _listener.alive:
+    if connection.in_atomic_block:
+        return _read(prompt_id, process_id, step_version_id)
+    if not _listener.alive:
         _listener.ensure()
         return _read(prompt_id, process_id, step_version_id)
-    known = _cache.get(owner_id, _MISSING)
-    if known is not _MISSING:
-        return known  # type: ignore[return-value]
-    generation = _listener.generation
+    known = _cache.get(owner_id)
+    if known is not None:
+        return known.contract
+    generation = _cache.generation
     contract = _read(prompt_id, process_id, step_version_id)
-    if generation == _listener.generation:
-        _cache[owner_id] = contract
+    _cache.keep(owner_id, contract, generation)
     return contract
 
 
 def by_schema_id(schema_id: uuid.UUID) -> Contract:
     """The contract that a version is, whatever its state. Raises ``UnknownSchema``."""
-    schema: IRSchema | IRSchemaDefinition | None = IRSchema.objects.filter(pk=schema_id).first()
-    schema = schema or IRSchemaDefinition.objects.filter(pk=schema_id).first()
-    if schema is None:
-        raise UnknownSchema(f"There is no schema {schema_id}.")
-    return _contract(schema)
+    return _contract(selectors.get_by_id(schema_id))
 
 
 def forget(owner_id: uuid.UUID) -> None:
     """Drop what is known of an owner."""
-    _listener.generation += 1
-    _cache.pop(owner_id, None)
+    _cache.drop(owner_id)
+
+
+def is_listening() -> bool:
+    """Whether this process hears of changes, so that it may answer from memory."""
+    return _listener.alive
 
 
 def stop_listening() -> None:
@@ -79,11 +87,12 @@ def _read(
     prompt_id: uuid.UUID | None, process_id: uuid.UUID | None, step_version_id: uuid.UUID | None
 ) -> Contract | None:
     schema: IRSchema | IRSchemaDefinition | None
-    if step_version_id is not None:
-        schema = _STEPS.filter(step_version_id=step_version_id, state=SchemaState.ACTIVE).first()
+    if prompt_id is not None:
+        schema = selectors.get_active_for_prompt(prompt_id)
+    elif process_id is not None:
+        schema = selectors.get_active_for_process(process_id)
     else:
-        owner = {"prompt_id": prompt_id} if prompt_id is not None else {"process_id": process_id}
-        schema = IRSchemaDefinition.objects.filter(state=SchemaState.ACTIVE, **owner).first()
+        schema = selectors.get_active_for_step_version(step_version_id) if step_version_id else None
     return None if schema is None else _contract(schema)
 
 
@@ -93,7 +102,41 @@ def _contract(schema: IRSchema | IRSchemaDefinition) -> Contract:
     return Contract(schema.pk, column, str(schema), schema.version, compiled)
 
 
-_STEPS = IRSchema.objects.select_related("step_version__step")
+@dataclass(frozen=True, slots=True)
+class _Known:
+    contract: Contract | None
+    until: float
+
+
+class _Cache:
+    """Contracts by owner. ``generation`` moves with every change: a row read before one is not kept after it."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._known: dict[uuid.UUID, _Known] = {}
+        self._lock = threading.Lock()
+
+    def get(self, owner_id: uuid.UUID) -> _Known | None:
+        known = self._known.get(owner_id)
+        return known if known is not None and monotonic() < known.until else None
+
+    def keep(self, owner_id: uuid.UUID, contract: Contract | None, generation: int) -> None:
+        with self._lock:
+            if generation != self.generation:
+                return
+            if len(self._known) >= MAX_KEPT:
+                self._known.clear()
+            self._known[owner_id] = _Known(contract, monotonic() + TRUSTED)
+
+    def drop(self, owner_id: uuid.UUID) -> None:
+        with self._lock:
+            self.generation += 1
+            self._known.pop(owner_id, None)
+
+    def drop_all(self) -> None:
+        with self._lock:
+            self.generation += 1
+            self._known.clear()
 
 
 class _Listener:
@@ -101,10 +144,19 @@ class _Listener:
 
     def __init__(self) -> None:
         self.alive = False
-        self.generation = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._next_attempt = 0.0
+
+    def ensure(self) -> None:
+        with self._lock:
+            if (self._thread is not None and self._thread.is_alive()) or monotonic() < self._next_attempt:
+                return
+            self._next_attempt = monotonic() + RETRY_AFTER
+            parameters = _parameters()
+            self._thread = threading.Thread(target=self._run, args=(parameters,), name="ir-schema-changes", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         with self._lock:
@@ -113,39 +165,36 @@ class _Listener:
                 self._thread.join()
             self._thread = None
             self._stopping.clear()
+            self._next_attempt = 0.0
 
-    def ensure(self) -> None:
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="ir-schema-changes", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
+    def _run(self, parameters: Mapping[str, Any]) -> None:
         try:
-            with psycopg.connect(**_parameters(), autocommit=True) as listening:
+            with psycopg.connect(**parameters, autocommit=True) as listening:
                 listening.execute(f"LISTEN {CHANGES_CHANNEL}")
-                self._drop_all()
+                _cache.drop_all()
                 self.alive = True
                 while not self._stopping.is_set():
                     for notification in listening.notifies(timeout=STOPS_WITHIN):
-                        self.generation += 1
-                        _cache.pop(uuid.UUID(notification.payload), None)
+                        _cache.drop(uuid.UUID(notification.payload))
         except psycopg.Error as error:
             logger.warning("not listening for schema changes, so every check asks the database: %s", error)
         finally:
             self.alive = False
-            self._drop_all()
-
-    def _drop_all(self) -> None:
-        self.generation += 1
-        _cache.clear()
+            _cache.drop_all()
 
 
 def _parameters() -> dict[str, Any]:
+    """How Django connects, without what only its own cursors need."""
     settings = connection.get_connection_params()
-    return {name: settings[name] for name in ("dbname", "user", "password", "host", "port") if settings.get(name)}
+    return {name: value for name, value in settings.items() if name not in ("context", "cursor_factory")}
 
 
-_MISSING = object()
-_cache: dict[uuid.UUID, Contract | None] = {}
+def _start_anew() -> None:
+    """A forked child has neither the thread nor, for sure, the locks in a usable state."""
+    global _cache, _listener
+    _cache, _listener = _Cache(), _Listener()
+
+
+_cache = _Cache()
 _listener = _Listener()
+os.register_at_fork(after_in_child=_start_anew)

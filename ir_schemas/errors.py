@@ -15,6 +15,18 @@ class UnknownSchema(NotFound):
     code = "schema-unknown"
 
 
+class UnknownOwner(NotFound):
+    """There is no such prompt, process or step version."""
+
+    code = "schema-owner-unknown"
+
+
+class IdenticalSchema(DomainError):
+    """A version of the same line has this very schema already."""
+
+    code = "schema-identical"
+
+
 class SchemaInUse(DomainError):
     """An artifact was checked against this version, or it is no draft any more: make the next version."""
 
@@ -26,6 +38,13 @@ class StaleSchema(DomainError):
 
     code = "schema-changed-meanwhile"
     status = HTTPStatus.PRECONDITION_FAILED
+
+
+class UnguardedUpdate(DomainError):
+    """An update that does not say which state of the version it changes."""
+
+    code = "if-match-missing"
+    status = HTTPStatus.PRECONDITION_REQUIRED
 
 
 class IncompatibleSchema(DomainError):
@@ -40,3 +59,21 @@ class AlreadyActive(DomainError):
 
 class NotActive(DomainError):
     code = "schema-not-active"
+
+
+class NothingToCompare(DomainError):
+    """No version is in force, and none was named to compare with."""
+
+    code = "schema-nothing-to-compare"
+
+
+class NotDerivable(DomainError):
+    """No example, export or proposal can be made of this schema or these documents; the message says why."""
+
+    code = "schema-not-derivable"
+
+
+class UnusableJSON(InvalidInput):
+    """The body is not JSON, or not JSON that can be stored; ``errors`` has the place."""
+
+    code = "parse-error"

@@ -1,28 +1,103 @@
 """Reads of the registry."""
 
+import heapq
 import uuid
-from typing import TypeVar
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.apps import apps
+from django.db.models import Model, QuerySet
 
-from ir_schemas.models import IRSchema, IRSchemaDefinition, SchemaState
+from ir_schemas.errors import UnknownOwner, UnknownSchema
+from ir_schemas.models import AbstractIRSchema, IRSchema, IRSchemaDefinition, SchemaState
 
 SchemaT = TypeVar("SchemaT", IRSchema, IRSchemaDefinition)
 
-
-def active_step_schema(step_version_id: uuid.UUID) -> IRSchema | None:
-    """The contract of a step version that is in force, or None."""
-    return IRSchema.objects.filter(step_version_id=step_version_id, state=SchemaState.ACTIVE).first()
+TABLES: tuple[type[IRSchema], type[IRSchemaDefinition]] = (IRSchema, IRSchemaDefinition)
 
 
-def active_prompt_schema(prompt_id: uuid.UUID) -> IRSchemaDefinition | None:
+def get_by_id(schema_id: uuid.UUID) -> IRSchema | IRSchemaDefinition:
+    """A version, whatever its state. Raises ``UnknownSchema``."""
+    schema = _by_id(schema_id)
+    if schema is None:
+        raise UnknownSchema(f"There is no schema {schema_id}.")
+    return schema
+
+
+def get_active_for_prompt(prompt_id: uuid.UUID) -> IRSchemaDefinition | None:
     """The contract of a prompt that is in force, or None."""
     return IRSchemaDefinition.objects.filter(prompt_id=prompt_id, state=SchemaState.ACTIVE).first()
 
 
-def active_process_schema(process_id: uuid.UUID) -> IRSchemaDefinition | None:
+def get_active_for_process(process_id: uuid.UUID) -> IRSchemaDefinition | None:
     """The contract of a process that is in force, or None."""
     return IRSchemaDefinition.objects.filter(process_id=process_id, state=SchemaState.ACTIVE).first()
+
+
+def get_active_for_step_version(step_version_id: uuid.UUID) -> IRSchema | None:
+    """The contract of a step version that is in force, or None."""
+    return _steps().filter(step_version_id=step_version_id, state=SchemaState.ACTIVE).first()
+
+
+def get_owner(
+    *,
+    prompt_id: uuid.UUID | None = None,
+    process_id: uuid.UUID | None = None,
+    step_version_id: uuid.UUID | None = None,
+) -> Model:
+    """The prompt, process or step version that is named. Raises ``UnknownOwner``."""
+    named = {
+        "pipelines.AIPrompt": prompt_id,
+        "pipelines.AIProcess": process_id,
+        "pipelines.StepVersion": step_version_id,
+    }
+    for label, key in named.items():
+        if key is not None:
+            return _existing(apps.get_model(label), key)
+    raise UnknownOwner("Name a prompt, a process or a step version.")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of both tables as one list, for pages by key: what a paginator asks of a queryset, asked of each."""
+
+    tables: tuple[QuerySet[Any], ...]
+
+    def filter(self, **conditions: Any) -> "Versions":
+        return Versions(tuple(table.filter(**conditions) for table in self.tables))
+
+    def order_by(self, field: str) -> "Versions":
+        if field != "-pk":
+            raise ValueError(f"Versions are listed by -pk, not by {field}.")
+        return Versions(tuple(table.order_by(field) for table in self.tables))
+
+    def __getitem__(self, page: slice) -> list[Any]:
+        merged = heapq.merge(*(table[page] for table in self.tables), key=attrgetter("pk"), reverse=True)
+        return list(islice(merged, page.stop))
+
+
+def list_versions(
+    *,
+    tables: Collection[type[AbstractIRSchema]] = TABLES,
+    prompt_id: uuid.UUID | None = None,
+    process_id: uuid.UUID | None = None,
+    step_version_id: uuid.UUID | None = None,
+    state: str = "",
+) -> Versions:
+    """The versions in some of the tables, without their schemas and sources, which can be large."""
+    named = {"prompt_id": prompt_id, "process_id": process_id, "step_version_id": step_version_id, "state": state}
+    conditions = {name: value for name, value in named.items() if value}
+    querysets = [_steps(), IRSchemaDefinition.objects.all()]
+    return Versions(
+        tuple(
+            queryset.filter(**conditions).select_related("created_by").defer("schema", "source")
+            for queryset in querysets
+            if queryset.model in tables and _has_columns(queryset.model, conditions)
+        )
+    )
 
 
 def find_schema(reference: str) -> IRSchema | IRSchemaDefinition | None:
@@ -35,7 +110,28 @@ def find_schema(reference: str) -> IRSchema | IRSchemaDefinition | None:
         pk = uuid.UUID(reference)
     except ValueError:
         return _by_owner(reference)
-    return IRSchema.objects.filter(pk=pk).first() or IRSchemaDefinition.objects.filter(pk=pk).first()
+    return _by_id(pk)
+
+
+def _existing(model: type[Model], key: uuid.UUID) -> Model:
+    row = model._default_manager.filter(pk=key).first()
+    if row is None:
+        raise UnknownOwner(f"There is no {model._meta.verbose_name} {key}.")
+    return row
+
+
+def _by_id(schema_id: uuid.UUID) -> IRSchema | IRSchemaDefinition | None:
+    return _steps().filter(pk=schema_id).first() or IRSchemaDefinition.objects.filter(pk=schema_id).first()
+
+
+def _steps() -> QuerySet[IRSchema]:
+    """Step schemas with what their name is made of."""
+    return IRSchema.objects.select_related("step_version__step")
+
+
+def _has_columns(table: type[AbstractIRSchema], conditions: Collection[str]) -> bool:
+    columns = {getattr(field, "attname", "") for field in table._meta.get_fields()}
+    return columns.issuperset(conditions)
 
 
 def _by_owner(reference: str) -> IRSchema | IRSchemaDefinition | None:

@@ -5,24 +5,29 @@ one in force is the rollback. Every write leaves a ``SchemaEvent`` that says who
 """
 
 import uuid
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from config.canonical import canonical_json
+from config.canonical import canonical_json, content_hash
 from ir_schemas import active
-from ir_schemas.compatibility import Comparison, compare
+from ir_schemas.compatibility import Comparison, Reading, Verdict, compare
 from ir_schemas.errors import (
     AlreadyActive,
+    IdenticalSchema,
     IncompatibleSchema,
     InvalidSchema,
     NotActive,
     SchemaInUse,
     StaleSchema,
+    UnknownSchema,
 )
+from ir_schemas.linting import lint_schema
 from ir_schemas.models import (
     AbstractIRSchema,
     CompatibilityLevel,
@@ -32,10 +37,9 @@ from ir_schemas.models import (
     SchemaLine,
     SchemaState,
 )
-from ir_schemas.validation import SchemaFault, ValidationReport, compile_schema
+from ir_schemas.validation import SchemaFault, SchemaFinding, ValidationReport, compile_schema
 
-SchemaT = TypeVar("SchemaT", IRSchema, IRSchemaDefinition)
-AnySchema = TypeVar("AnySchema", bound=AbstractIRSchema)
+SchemaT = TypeVar("SchemaT", bound=IRSchema | IRSchemaDefinition)
 Action = SchemaEvent.Action
 
 
@@ -51,14 +55,15 @@ def create_version(
 ) -> SchemaT:
     """Keep a schema as the next draft of its owner (a step version, a prompt or a process).
 
-    ``source`` is the text as its author wrote it. Raises ``InvalidSchema`` for one that cannot be used.
+    ``source`` is the text as its author wrote it. Raises ``InvalidSchema`` for one that cannot be used, and
+    ``IdenticalSchema`` where the owner has it already.
     """
     check_schema(schema)
     _lock(owner)
     line = versions_of(model, owner)
-    last = line.aggregate(last=Max("version"))["last"] or 0
-    version = model.objects.create(
-        version=last + 1,
+    _refuse_identical(line, schema)
+    version = line.create(
+        version=(line.aggregate(last=Max("version"))["last"] or 0) + 1,
         schema=schema,
         source=source or canonical_json(schema).decode(),
         created_by=created_by,
@@ -73,22 +78,24 @@ def create_version(
 def update_version(
     *, schema: SchemaT, changes: dict[str, Any], etag: str | None = None, updated_by: User | None = None
 ) -> SchemaT:
-    """Edit a draft: ``changes`` holds any of ``schema`` (with ``source``), ``description`` and ``name``.
+    """Edit a version: ``changes`` holds any of ``schema`` (with its text as ``source``), ``description`` and ``name``.
 
-    Raises ``StaleSchema`` when ``etag`` is not the version's current one, ``SchemaInUse`` for a version that is no
-    draft or that an artifact was checked against, and ``InvalidSchema``.
+    Only a draft's schema changes. One that is equal to what is stored counts as unchanged, so that a whole version can
+    be sent back with another description. Raises ``StaleSchema`` when ``etag`` is not the version's current one,
+    ``SchemaInUse``, ``InvalidSchema`` and ``IdenticalSchema``.
     """
-    current = type(schema).objects.select_for_update().get(pk=schema.pk)
+    line, current = _locked(schema)
     if etag is not None and etag != current.etag:
         raise StaleSchema("Somebody changed this version since you read it. Read it again and repeat your change.")
     if "schema" in changes:
-        _check_editable(current)
-        check_schema(changes["schema"])
-        changes = {**changes, "source": changes.get("source") or canonical_json(changes["schema"]).decode()}
-    for name, value in changes.items():
-        setattr(current, name, value)
+        changes = _schema_changes(line, current, changes)
+    changed = sorted(name for name, value in changes.items() if name == "schema" or getattr(current, name) != value)
+    if not changed:
+        return current
+    for name in changed:
+        setattr(current, name, changes[name])
     current.save()
-    _record(current, Action.UPDATED, updated_by, details={"fields": sorted(changes)})
+    _record(current, Action.UPDATED, updated_by, details={"fields": changed})
     return current
 
 
@@ -98,46 +105,41 @@ def activate_version(
 ) -> SchemaT:
     """Put a version in force and retire the one that was.
 
-    Raises ``AlreadyActive``, and ``IncompatibleSchema`` where the line requires a level that the version does not keep,
-    unless ``override`` is given with a ``reason``; the caller has checked the permission to override.
+    Raises ``AlreadyActive``, ``InvalidSchema`` for a stored schema that cannot be used, and ``IncompatibleSchema``
+    where the line requires a level that the version does not keep, unless ``override`` is given with a ``reason``; the
+    caller has checked the permission to override.
     """
-    owner = owner_of(schema)
-    _lock(owner)
-    line = versions_of(type(schema), owner)
-    current = line.get(pk=schema.pk)
+    line, current = _locked(schema)
     if current.state == SchemaState.ACTIVE:
         raise AlreadyActive(f"{current} is already in force.")
+    check_schema(current.schema)
     before = line.filter(state=SchemaState.ACTIVE).first()
-    details = _compatibility_details(owner, before, current, override=override, reason=reason)
+    details = _compatibility_details(before, current, override=override, reason=reason)
     if before is not None:
-        line.filter(pk=before.pk).update(state=SchemaState.RETIRED)
+        line.filter(pk=before.pk).update(state=SchemaState.RETIRED, updated_at=Now())
         _record(before, Action.RETIRED, activated_by, reason, {"supersededBy": current.version})
-    line.filter(pk=current.pk).update(state=SchemaState.ACTIVE, activated_at=Now())
-    current.refresh_from_db()
+    line.filter(pk=current.pk).update(state=SchemaState.ACTIVE, activated_at=Now(), updated_at=Now())
     _record(current, Action.ACTIVATED, activated_by, reason, details)
-    active.forget(owner.pk)
-    return current
+    return _after_change(current)
 
 
 @transaction.atomic
 def deactivate(*, schema: SchemaT, deactivated_by: User | None = None, reason: str = "") -> SchemaT:
     """Retire the version in force without a successor; nothing is checked then. Raises ``NotActive``."""
-    owner = owner_of(schema)
-    _lock(owner)
-    line = versions_of(type(schema), owner)
-    if not line.filter(pk=schema.pk, state=SchemaState.ACTIVE).update(state=SchemaState.RETIRED):
-        raise NotActive(f"{schema} is not in force, so it cannot be retired.")
-    _record(schema, Action.RETIRED, deactivated_by, reason)
-    schema.refresh_from_db()
-    active.forget(owner.pk)
-    return schema
+    line, current = _locked(schema)
+    if current.state != SchemaState.ACTIVE:
+        raise NotActive(f"{current} is not in force, so it cannot be retired.")
+    line.filter(pk=current.pk).update(state=SchemaState.RETIRED, updated_at=Now())
+    _record(current, Action.RETIRED, deactivated_by, reason)
+    return _after_change(current)
 
 
 @transaction.atomic
 def require_compatibility(*, owner: models.Model, level: CompatibilityLevel) -> SchemaLine:
     """Set the level that activating a version of this owner must keep."""
-    model = IRSchema if owner._meta.model_name == "stepversion" else IRSchemaDefinition
-    line, _ = SchemaLine.objects.update_or_create(**owner_field(model, owner), defaults={"compatibility": level})
+    line, _ = SchemaLine.objects.update_or_create(
+        **owner_field(model_for(owner), owner), defaults={"compatibility": level}
+    )
     return line
 
 
@@ -160,37 +162,57 @@ def validate_json(
         try:
             return compile_schema(schema).validate(data, checked=checked), None
         except SchemaFault as fault:
-            raise invalid_schema(fault) from fault
+            raise invalid_schema(fault.findings) from fault
     contract = active.by_schema_id(schema_id) if schema_id else active.in_force(prompt_id, process_id, step_version_id)
     if contract is None:
         return None, None
     return contract.compiled.validate(data, checked=checked), contract
 
 
-def check_schema(schema: Any) -> None:
-    """Raises ``InvalidSchema`` with every error that linting and building the validator find."""
+def check_schema(schema: Any) -> list[SchemaFinding]:
+    """The warnings that linting has. Raises ``InvalidSchema`` with every error that linting and compiling find."""
+    findings = lint_schema(schema)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise invalid_schema(errors)
+    return findings
+
+
+def invalid_schema(findings: Sequence[SchemaFinding]) -> InvalidSchema:
+    """The findings as the API, the admin and commands show them."""
+    first, more = findings[0], len(findings) - 1
+    sentence = f"The schema cannot be used. {first.path or '/'}: {first.message}"
+    return InvalidSchema(
+        f"{sentence} ({more} more)" if more else sentence, errors=[finding.as_json() for finding in findings]
+    )
+
+
+def compare_versions(old: AbstractIRSchema, new: AbstractIRSchema, *, reading: Reading = "standard") -> Comparison:
+    """What activating ``new`` after ``old`` would mean for documents. Raises ``InvalidSchema``."""
     try:
-        compile_schema(schema)
+        return compare(old.schema, new.schema, reading=reading)
     except SchemaFault as fault:
-        raise invalid_schema(fault) from fault
-
-
-def invalid_schema(fault: SchemaFault) -> InvalidSchema:
-    """The fault as the API and commands show it."""
-    errors = [finding.as_json() for finding in fault.findings]
-    return InvalidSchema(_fault_sentence(errors), errors=errors)
-
-
-def compare_versions(old: AbstractIRSchema, new: AbstractIRSchema) -> Comparison:
-    """What activating ``new`` after ``old`` would mean for documents."""
-    return compare(old.schema, new.schema)
+        raise invalid_schema(fault.findings) from fault
 
 
 def required_level(owner: models.Model) -> CompatibilityLevel:
     """What the owner's line requires; ``none`` where nothing was set."""
-    model = IRSchema if owner._meta.model_name == "stepversion" else IRSchemaDefinition
-    line = SchemaLine.objects.filter(**owner_field(model, owner)).first()
+    line = SchemaLine.objects.filter(**owner_field(model_for(owner), owner)).first()
     return CompatibilityLevel(line.compatibility) if line else CompatibilityLevel.NONE
+
+
+def broken_directions(level: CompatibilityLevel, comparison: Comparison) -> dict[str, Verdict]:
+    """The directions that the level asks for and the comparison does not show to be compatible."""
+    verdicts = {} if level == CompatibilityLevel.NONE else {"backward": comparison.backward}
+    if level == CompatibilityLevel.FULL:
+        verdicts["forward"] = comparison.forward
+    return {name: verdict for name, verdict in verdicts.items() if verdict.status != "compatible"}
+
+
+def in_force_beside(schema: SchemaT) -> SchemaT | None:
+    """The version of the same line that is in force, unless it is this one."""
+    line = versions_of(type(schema), owner_of(schema))
+    return line.filter(state=SchemaState.ACTIVE).exclude(pk=schema.pk).first()
 
 
 def owner_of(schema: AbstractIRSchema) -> models.Model:
@@ -204,6 +226,11 @@ def owner_of(schema: AbstractIRSchema) -> models.Model:
     raise TypeError(f"{schema!r} has no owner")
 
 
+def model_for(owner: models.Model) -> type[IRSchema] | type[IRSchemaDefinition]:
+    """The table of the owner's versions."""
+    return IRSchema if owner._meta.model_name == "stepversion" else IRSchemaDefinition
+
+
 def owner_field(model: type[AbstractIRSchema], owner: models.Model) -> dict[str, Any]:
     """The owner under the name of the column that points at it."""
     if model is IRSchema:
@@ -211,36 +238,62 @@ def owner_field(model: type[AbstractIRSchema], owner: models.Model) -> dict[str,
     return {"prompt" if owner._meta.model_name == "aiprompt" else "process": owner}
 
 
-def versions_of(model: type[AnySchema], owner: models.Model) -> models.QuerySet[AnySchema]:
+def versions_of(model: type[SchemaT], owner: models.Model) -> models.QuerySet[SchemaT]:
     """Every version of one owner's contract."""
-    lines: models.QuerySet[AnySchema] = model._default_manager.filter(**owner_field(model, owner))
-    return lines
+    return cast("models.QuerySet[SchemaT]", model._default_manager.filter(**owner_field(model, owner)))
 
 
 def _lock(owner: models.Model) -> None:
-    """All writes of one line queue here."""
-    type(owner)._default_manager.select_for_update().get(pk=owner.pk)
+    """All writes of one line queue here. Runs that point at the owner do not: they leave its key alone."""
+    type(owner)._default_manager.select_for_update(no_key=True).get(pk=owner.pk)
 
 
-def _check_editable(schema: IRSchema | IRSchemaDefinition) -> None:
-    if schema.state != SchemaState.DRAFT or schema.artifacts.exists():
+def _locked(schema: SchemaT) -> tuple[models.QuerySet[SchemaT], SchemaT]:
+    """The line of a version, and the version as it is now that nobody else writes to the line."""
+    owner = owner_of(schema)
+    _lock(owner)
+    line = versions_of(type(schema), owner)
+    current = line.filter(pk=schema.pk).first()
+    if current is None:
+        raise UnknownSchema(f"{schema} was deleted meanwhile.")
+    return line, current
+
+
+def _refuse_identical(line: models.QuerySet[SchemaT], schema: Any) -> None:
+    same = line.filter(content_hash=content_hash(schema)).first()
+    if same is not None:
+        raise IdenticalSchema(f"{same} ({same.state}) has this very schema. Use that version: {same.pk}.")
+
+
+def _schema_changes(line: models.QuerySet[SchemaT], current: SchemaT, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes with the source of the new schema, or without either where the schema stays as it is."""
+    rest = {name: value for name, value in changes.items() if name not in ("schema", "source")}
+    schema, source = changes["schema"], changes.get("source")
+    check_schema(schema)
+    if content_hash(schema) == current.content_hash:
+        keeps_text = source is None or not _is_open(current)
+        return rest if keeps_text else {**rest, "source": source}
+    if not _is_open(current):
         raise SchemaInUse(
-            f"{schema} has been in force or has judged artifacts, so its schema stays as it is. Make the next version."
+            f"{current} has been in force or has judged artifacts, so its schema stays as it is. Make the next version."
         )
+    _refuse_identical(line.exclude(pk=current.pk), schema)
+    return {**rest, "schema": schema, "source": source or canonical_json(schema).decode()}
 
 
-def _compatibility_details(
-    owner: models.Model, before: SchemaT | None, after: SchemaT, *, override: bool, reason: str
-) -> dict[str, Any]:
-    level = required_level(owner)
+def _is_open(schema: IRSchema | IRSchemaDefinition) -> bool:
+    return schema.state == SchemaState.DRAFT and not schema.artifacts.exists()
+
+
+def _compatibility_details(before: SchemaT | None, after: SchemaT, *, override: bool, reason: str) -> dict[str, Any]:
+    """What the event keeps of the comparison. Raises ``IncompatibleSchema``."""
+    level = required_level(owner_of(after))
     if before is None or level == CompatibilityLevel.NONE:
         return {}
     comparison = compare_versions(before, after)
-    verdicts = {"backward": comparison.backward}
-    if level == CompatibilityLevel.FULL:
-        verdicts["forward"] = comparison.forward
-    broken = {name: verdict for name, verdict in verdicts.items() if verdict.status != "compatible"}
-    details = {"level": level.value, "statuses": {name: verdict.status for name, verdict in verdicts.items()}}
+    broken = broken_directions(level, comparison)
+    statuses = {"backward": comparison.backward.status, "forward": comparison.forward.status}
+    details = {"level": level.value, "statuses": statuses}
     if not broken:
         return details
     if override and reason.strip():
@@ -257,6 +310,13 @@ def _compatibility_details(
     )
 
 
+def _after_change(schema: SchemaT) -> SchemaT:
+    """The version as it is stored now; this process forgets what was in force as soon as the change is committed."""
+    transaction.on_commit(partial(active.forget, owner_of(schema).pk))
+    schema.refresh_from_db()
+    return schema
+
+
 def _record(
     schema: IRSchema | IRSchemaDefinition,
     action: Action,
@@ -266,9 +326,3 @@ def _record(
 ) -> None:
     target = {"schema": schema} if isinstance(schema, IRSchema) else {"schema_definition": schema}
     SchemaEvent.objects.create(action=action, actor=actor, reason=reason, details=details or {}, **target)
-
-
-def _fault_sentence(errors: list[dict[str, Any]]) -> str:
-    first = errors[0]
-    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"The schema cannot be used. {first['path'] or '/'}: {first['message']}{more}"
