@@ -1,9 +1,10 @@
-"""Filters of lists, which refuse a name they do not know instead of answering with everything."""
+"""Filters of lists: an unknown name or an empty value is refused, as ignoring it would answer with everything."""
 
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
 from config.problems import InvalidInput
@@ -11,13 +12,19 @@ from config.problems import InvalidInput
 SHOWN = 60
 
 
+@extend_schema_field({"type": "string", "pattern": r"^[^\u0000]+$"})
+class TextFilter(CharFilter):  # type: ignore[misc]
+    """Equal text."""
+
+
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
-    """django-filter's, for lists only. Raises ``InvalidInput`` for a parameter that the list does not have."""
+    """django-filter's, for lists only. Raises ``InvalidInput`` for a parameter that is unknown or empty."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         if view.detail:
             return queryset
         filterset = self.get_filterset(request, queryset, view)
+        _refuse_empty(request)
         _refuse_unknown(request, [*(filterset.filters if filterset else ()), *_paging(view)])
         narrowed: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return narrowed
@@ -25,6 +32,12 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
 
 def _paging(view: Any) -> list[str]:
     return [parameter["name"] for parameter in view.paginator.get_schema_operation_parameters(view)]
+
+
+def _refuse_empty(request: Request) -> None:
+    for name, value in request.query_params.items():
+        if value == "":
+            raise InvalidInput(f"The parameter {name[:SHOWN]!r} is empty. Give it a value, or leave it out.")
 
 
 def _refuse_unknown(request: Request, known: list[str]) -> None:

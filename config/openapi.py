@@ -104,5 +104,5 @@ def _expected(path: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]:
         yield HTTPStatus.BAD_REQUEST
     if "requestBody" in operation:
         yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    if "{" in path:
+    if "{" in path or "requestBody" in operation:
         yield HTTPStatus.NOT_FOUND

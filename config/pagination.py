@@ -15,6 +15,8 @@ from rest_framework.utils.urls import replace_query_param
 
 from config.problems import InvalidInput
 
+CURSOR = "^[A-Za-z0-9_-]{22}$"
+
 
 class KeysetPagination(BasePagination):
     """``{"next": url or null, "results": [...]}``; ``?pageSize=`` (1 to 200, 50 when not given) and ``?cursor=``."""
@@ -28,7 +30,7 @@ class KeysetPagination(BasePagination):
         """One page. Raises ``InvalidInput`` for a cursor or a size that is none."""
         size = self._size(request)
         cursor = request.query_params.get("cursor")
-        if cursor:
+        if cursor is not None:
             queryset = queryset.filter(pk__lt=_decode(cursor))
         rows = list(queryset.order_by("-pk")[: size + 1])
         self._request = request
@@ -50,7 +52,7 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
-            _parameter("cursor", "Where the page begins, from `next`.", {"type": "string"}),
+            _parameter("cursor", "Where the page begins, from `next`.", {"type": "string", "pattern": CURSOR}),
             _parameter("pageSize", "Rows a page.", {"type": "integer", "minimum": 1, "maximum": self.max_size}),
         ]
 
@@ -75,6 +77,6 @@ def _encode(key: uuid.UUID) -> str:
 
 
 def _decode(cursor: str) -> uuid.UUID:
-    if not re.fullmatch("[A-Za-z0-9_-]{22}", cursor):
+    if not re.fullmatch(CURSOR, cursor):
         raise InvalidInput("This cursor is none of ours. Take it from `next` of the page before.")
     return uuid.UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))

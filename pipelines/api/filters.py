@@ -2,6 +2,7 @@
 
 from django_filters import rest_framework as filters
 
+from config.filters import TextFilter
 from pipelines.models import DesignSplit, GeneratedArtifact, PipelineRun, ValidationResult
 
 
@@ -14,30 +15,30 @@ class DesignSplitFilter(filters.FilterSet):  # type: ignore[misc]
 class SplitAssetFilter(filters.FilterSet):  # type: ignore[misc]
     splitId = filters.UUIDFilter(field_name="split_id")
     projectId = filters.UUIDFilter(field_name="project_id")
-    kind = filters.CharFilter()
+    kind = TextFilter()
 
 
 class ModuleTemplateFilter(filters.FilterSet):  # type: ignore[misc]
-    name = filters.CharFilter()
-    category = filters.CharFilter()
+    name = TextFilter()
+    category = TextFilter()
 
 
 class GeneratedArtifactFilter(filters.FilterSet):  # type: ignore[misc]
     designSplitId = filters.UUIDFilter(field_name="design_split_id")
     moduleId = filters.UUIDFilter(field_name="module_id")
-    type = filters.CharFilter()
+    type = TextFilter()
     status = filters.ChoiceFilter(choices=GeneratedArtifact.Status.choices)
 
 
 class ValidationResultFilter(filters.FilterSet):  # type: ignore[misc]
     artifactId = filters.UUIDFilter(field_name="artifact_id")
     designSplitId = filters.UUIDFilter(field_name="design_split_id")
-    validator = filters.CharFilter()
+    validator = TextFilter()
     status = filters.ChoiceFilter(choices=ValidationResult.Status.choices)
 
 
 class PipelineRunFilter(filters.FilterSet):  # type: ignore[misc]
-    pipeline = filters.CharFilter(field_name="pipeline__key", help_text="The pipeline's key.")
+    pipeline = TextFilter(field_name="pipeline__key", help_text="The pipeline's key.")
     status = filters.ChoiceFilter(choices=PipelineRun.Status.choices)
     designSplitId = filters.UUIDFilter(field_name="design_split_id")
     runGroupId = filters.UUIDFilter(field_name="run_group_id")

@@ -20,6 +20,21 @@ from pipelines.models.runs import OutputType, StepStatus
 from pipelines.selectors import run_report
 
 
+@extend_schema_field(
+    {
+        "type": ["object", "null"],
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "nodeKey": {"type": "string", "description": "The step that is to blame."},
+            "mapIndex": {"type": ["integer", "null"]},
+        },
+    }
+)
+class ErrorField(serializers.JSONField):
+    """Why a run or a step failed."""
+
+
 class DesignSplitSerializer(serializers.ModelSerializer[DesignSplit]):
     designUploadId = serializers.UUIDField(source="design_upload_id", read_only=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
@@ -141,6 +156,7 @@ class PipelineRunSerializer(serializers.ModelSerializer[PipelineRun]):
     designSplitId = serializers.UUIDField(source="design_split_id", read_only=True, allow_null=True)
     runGroupId = serializers.UUIDField(source="run_group_id", read_only=True)
     rerunOf = serializers.UUIDField(source="rerun_of_id", read_only=True, allow_null=True)
+    error = ErrorField(read_only=True)
     startedBy = serializers.SlugRelatedField[PipelineRun](
         source="started_by", slug_field="username", read_only=True, allow_null=True
     )
@@ -193,7 +209,7 @@ class StepReportSerializer(serializers.Serializer[dict[str, Any]]):
     errorCount = serializers.IntegerField(allow_null=True)
     metrics = serializers.DictField(child=MetricValueSerializer())
     outputs = StepOutputSerializer(many=True)
-    error = serializers.JSONField()
+    error = ErrorField()
     reason = serializers.CharField(allow_blank=True, help_text="Why it was skipped, waits or did not run.")
 
 

@@ -1,0 +1,47 @@
+"""The probes of whoever runs the site."""
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import OperationalError
+from django.test import Client
+
+
+def test_healthz_answers_without_a_database() -> None:
+    answer = Client().get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db
+def test_readyz_answers_when_every_migration_is_applied() -> None:
+    answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.django_db
+def test_readyz_says_that_a_migration_is_missing() -> None:
+    MigrationRecorder(connection).record_unapplied("pipelines", "0001_initial")
+
+    answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "migrations-pending")
+    assert "manage.py migrate" in answer.json()["detail"]
+
+
+@pytest.mark.django_db
+def test_readyz_says_that_the_database_is_away_and_not_why() -> None:
+    def refuse(*args: object) -> None:
+        raise OperationalError("a secret detail")
+
+    with connection.execute_wrapper(refuse):
+        answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
+    assert b"secret" not in answer.content
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+def test_probes_only_read(address: str) -> None:
+    assert Client().post(address).status_code == 405
