@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -190,25 +189,22 @@ def _mark(branch: Json) -> str:
 
 
 def apply_difference(old: Schema, difference: Difference) -> Schema:
-    """A copy of the old schema with that one change made."""
-    if not difference.target:
-        whole: Schema = copy.deepcopy(difference.after)
-        return whole
-    changed: Any = copy.deepcopy(old)
-    *path, last = [unescape_token(token) for token in difference.target.split("/")[1:]]
-    parent = changed
-    for token in path:
-        parent = parent[int(token)] if isinstance(parent, list) else parent.setdefault(token, _container(last))
-    if difference.operation == "removed":
-        del parent[int(last) if isinstance(parent, list) else last]
-    elif isinstance(parent, list) and last == "-":
-        parent.append(copy.deepcopy(difference.after))
-    else:
-        parent[int(last) if isinstance(parent, list) else last] = copy.deepcopy(difference.after)
-    result: Schema = changed
-    return result
+    """The old schema with that one change made. All else is shared with the old one, which stays as it is."""
+    tokens = [unescape_token(token) for token in difference.target.split("/")[1:]]
+    changed: Schema = _changed(old, tokens, difference)
+    return changed
 
 
-def _container(last: str) -> Json:
-    """What an absent keyword must hold for its first entry to be added."""
-    return [] if last == "-" else {}
+def _changed(here: Json, tokens: list[str], difference: Difference) -> Json:
+    if not tokens:
+        return difference.after
+    token, *below = tokens
+    if isinstance(here, list):
+        place = len(here) if token == "-" else int(token)  # noqa: S105
+        gone = difference.operation == "removed" and not below
+        middle = [] if gone else [_changed(here[place] if place < len(here) else None, below, difference)]
+        return [*here[:place], *middle, *here[place + 1 :]]
+    if difference.operation == "removed" and not below:
+        return {name: value for name, value in here.items() if name != token}
+    absent: Json = [] if below == ["-"] else {}
+    return {**here, token: _changed(here.get(token, absent), below, difference)}
