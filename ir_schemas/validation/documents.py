@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from math import isfinite
 from typing import Any, NoReturn
 
-from ir_schemas.validation.positions import LONGEST_TEXT, Position, Token, escape, line_and_column, locate, scan
+from ir_schemas.validation.positions import Position, Token, escape, line_and_column, locate, scan
 
-LARGEST_NUMBER = 10**308  # a little below the largest double, so every number accepted is finite in any reader
-NOT_FINITE = "NaN, Infinity and numbers past 1e308 are not JSON numbers."
-OUT_OF_RANGE = "A number must lie between -1e308 and 1e308."
+MOST_SCANNED = 100_000  # tokens looked through for the place of a fault; past them it is told without its place
+NOT_FINITE = "NaN, Infinity and numbers past 1.8e308 are not JSON numbers."
+OUT_OF_RANGE = "The number is out of range: the largest is about 1.8e308."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +98,30 @@ def check_document(data: object, limits: Limits = DEFAULT_LIMITS) -> DocumentFac
     itself is therefore too deep. Raises JsonFault with the path of the first fault.
     """
     count, depth = 1, 0
-    level, characters = _sort_out([data], data, limits)
+    level, characters = _sort_out([data], [], data, limits)
     while level:
         depth += 1
         if depth > limits.max_depth:
             raise _first_fault(data, limits)
-        values = list(chain.from_iterable(node.values() if type(node) is dict else node for node in level))
-        count += len(values)
+        count += sum(map(len, level))
         if count > limits.max_values:
             raise JsonFault("too-many-values", f"The document has more than {limits.max_values:,} values.")
-        level, more = _sort_out(values, data, limits)
+        values = chain.from_iterable(node.values() if type(node) is dict else node for node in level)
+        names = list(chain.from_iterable(node for node in level if type(node) is dict))
+        level, more = _sort_out(values, names, data, limits)
         characters += more
     return DocumentFacts(values=count, characters=characters, depth=depth)
 
 
-def _sort_out(values: Iterable[Any], data: object, limits: Limits) -> tuple[list[Any], int]:
-    """Return the containers among `values`, and the characters in the strings, once all is seen to be sound."""
+def _sort_out(values: Iterable[Any], strings: list[str], data: object, limits: Limits) -> tuple[list[Any], int]:
+    """Return the containers among `values`, and the characters in all strings, once all is seen to be sound."""
     containers: list[Any] = []
-    strings: list[str] = []
     numbers: list[float] = []
     for value in values:
         kind = type(value)
         if kind is str:
             strings.append(value)
-        elif kind is dict:
-            containers.append(value)
-            strings.extend(value)
-        elif kind is list:
+        elif kind is dict or kind is list:
             containers.append(value)
         elif kind is float or kind is int:
             numbers.append(value)
@@ -134,7 +131,7 @@ def _sort_out(values: Iterable[Any], data: object, limits: Limits) -> tuple[list
         joined = "".join(strings)
     except TypeError:  # a key that is no string
         raise _first_fault(data, limits) from None
-    if not (_is_sound(joined, limits) and all(-LARGEST_NUMBER < number < LARGEST_NUMBER for number in numbers)):
+    if not (_is_sound(joined, limits) and _are_finite(numbers)):
         raise _first_fault(data, limits)
     return containers, len(joined)
 
@@ -145,6 +142,14 @@ def _is_sound(text: str, limits: Limits) -> bool:
     except UnicodeEncodeError:
         return False
     return "\x00" not in text or not limits.storable
+
+
+def _are_finite(numbers: Iterable[float]) -> bool:
+    """Tell whether all these numbers are finite in any reader: none past the range of a double."""
+    try:
+        return all(map(isfinite, numbers))
+    except OverflowError:
+        return False
 
 
 def _first_fault(data: object, limits: Limits) -> JsonFault:
@@ -169,9 +174,9 @@ def _fault_of(value: Any, path: str, depth: int, limits: Limits) -> JsonFault | 
     kind = type(value)
     if kind is str:
         return _fault_of_string(value, path, "This text", limits)
-    if kind is float and not isfinite(value):
-        return JsonFault("not-finite-number", NOT_FINITE, path=path)
-    if (kind is int or kind is float) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
+    if (kind is int or kind is float) and not _are_finite([value]):
+        if kind is float:
+            return JsonFault("not-finite-number", NOT_FINITE, path=path)
         return JsonFault("number-out-of-range", OUT_OF_RANGE, path=path)
     if kind is dict or kind is list:
         if depth >= limits.max_depth:
@@ -241,8 +246,7 @@ def _fault_of_reading(source: str, error: ValueError) -> JsonFault:
         is_fault, code, message = _is_constant, "not-finite-number", NOT_FINITE
     else:
         is_fault, code, message = _is_long_number, "number-out-of-range", OUT_OF_RANGE
-    tokens = scan(source) if len(source) <= LONGEST_TEXT else iter(())
-    token = next(filter(is_fault, tokens), None)
+    token = next(filter(is_fault, islice(scan(source), MOST_SCANNED)), None)
     if token is None:
         return JsonFault(code, message)
     return JsonFault(code, message, path=token.path, position=line_and_column(source, token.offset))

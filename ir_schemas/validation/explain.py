@@ -268,15 +268,16 @@ _CODES = {
 
 def _sizes(data: Any) -> dict[int, int]:
     """Count the values in every container of a document, by identity."""
-    order: list[Any] = []
-    stack = [data]
-    while stack:
-        value = stack.pop()
-        if type(value) is dict or type(value) is list:
-            order.append(value)
-            stack.extend(value.values() if type(value) is dict else value)
-    sizes: dict[int, int] = {}
-    for container in reversed(order):
+    if type(data) is not dict and type(data) is not list:
+        return {}
+    order: list[Any] = [data]
+    parents = [0]
+    for index, container in enumerate(order):
         children = container.values() if type(container) is dict else container
-        sizes[id(container)] = 1 + len(container) + sum(sizes.get(id(child), 0) for child in children)
-    return sizes
+        inside = [child for child in children if type(child) is dict or type(child) is list]
+        order.extend(inside)
+        parents.extend([index] * len(inside))
+    sizes = [1 + len(container) for container in order]
+    for index in range(len(order) - 1, 0, -1):
+        sizes[parents[index]] += sizes[index]
+    return {id(container): size for container, size in zip(order, sizes, strict=True)}

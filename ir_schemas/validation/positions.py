@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-LONGEST_TEXT = 4_000_000  # characters; past that no one looks for a line number, and the scan would take seconds
+_SPACE = re.compile(r"[ \t\n\r]*")
+_read = json.JSONDecoder().raw_decode
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
@@ -33,17 +35,65 @@ def line_and_column(text: str, offset: int) -> Position:
 
 
 def locate(text: str, paths: Iterable[str]) -> dict[str, Position]:
-    """Find where the values at these JSON Pointers begin. Paths that aren't in the text are left out."""
-    wanted = set(paths)
-    found: dict[str, Position] = {}
-    if not wanted or len(text) > LONGEST_TEXT:
-        return found
-    for token in scan(text):
-        if not token.is_key and token.path in wanted:
-            found[token.path] = line_and_column(text, token.offset)
-            if len(found) == len(wanted):
-                break
-    return found
+    """Find where the values at these JSON Pointers begin. Paths that aren't in the text are left out.
+
+    The text must have been read as JSON. What no path leads into is passed over by the standard library's reader.
+    """
+    root = _Wanted()
+    for path in paths:
+        root.add(path)
+    with suppress(ValueError, IndexError):  # another text than the one that was read
+        _find(text, _after_space(text, 0), root)
+    return {path: line_and_column(text, offset) for path, offset in root.offsets()}
+
+
+class _Wanted:
+    """The paths that are looked for, as a tree: where a value begins, and what is wanted inside it."""
+
+    __slots__ = ("inside", "is_wanted", "offset", "path")
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+        self.inside: dict[str, _Wanted] = {}
+        self.offset: int | None = None
+        self.is_wanted = False
+
+    def add(self, path: str) -> None:
+        node = self
+        for token in path.split("/")[1:]:
+            key = token.replace("~1", "/").replace("~0", "~")
+            node = node.inside.setdefault(key, _Wanted(f"{node.path}/{token}"))
+        node.is_wanted = True
+
+    def offsets(self) -> Iterator[tuple[str, int]]:
+        if self.is_wanted and self.offset is not None:
+            yield self.path, self.offset
+        for child in self.inside.values():
+            yield from child.offsets()
+
+
+def _find(text: str, start: int, wanted: _Wanted) -> int:
+    """Note where a value and what is wanted inside it begin, and return where it ends."""
+    wanted.offset = start
+    is_object = text[start] == "{"
+    if not wanted.inside or not (is_object or text[start] == "["):
+        return int(_read(text, start)[1])
+    offset, index = _after_space(text, start + 1), 0
+    while text[offset] not in "}]":
+        key = str(index)
+        if is_object:
+            key, offset = _read(text, offset)
+            offset = _after_space(text, _after_space(text, offset) + 1)
+        inner = wanted.inside.get(key)
+        offset = _after_space(text, _read(text, offset)[1] if inner is None else _find(text, offset, inner))
+        if text[offset] == ",":
+            offset, index = _after_space(text, offset + 1), index + 1
+    return offset + 1
+
+
+def _after_space(text: str, offset: int) -> int:
+    match = _SPACE.match(text, offset)
+    return match.end() if match else offset
 
 
 def escape(key: object) -> str:
