@@ -1,0 +1,105 @@
+"""The description of the API is committed, and nothing that was published under its major version is taken back."""
+
+import copy
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+
+from tests.contract.api_changes import taken_back
+
+ROOT = Path(__file__).parent.parent.parent
+COMMITTED = "docs/openapi.yaml"
+
+
+@pytest.fixture(scope="module")
+def generated() -> dict[str, Any]:
+    generator: Any = SchemaGenerator
+    document: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return document
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_committed_description_is_the_generated_one(generated: dict[str, Any]) -> None:
+    text = OpenApiYamlRenderer().render(generated, renderer_context={}).decode()  # type: ignore[no-untyped-call]
+
+    assert (ROOT / COMMITTED).read_text() == text, f"Run: manage.py spectacular --file {COMMITTED}"
+
+
+def test_nothing_published_is_taken_back(generated: dict[str, Any]) -> None:
+    """Compares with the last committed description that differs. To break on purpose, raise the API's major version."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("There is no history to compare with.")
+    major = generated["info"]["version"].split(".")[0]
+    for commit in git("log", "-5", "--format=%H", "--", COMMITTED).split():
+        published = yaml.safe_load(git("show", f"{commit}:{COMMITTED}"))
+        if published["info"]["version"].split(".")[0] == major and published != generated:
+            assert taken_back(published, generated) == []
+            return
+
+
+def drop_operation(document: dict[str, Any]) -> None:
+    del document["paths"]["/api/pipeline-runs/{id}/cancel"]
+
+
+def drop_filter(document: dict[str, Any]) -> None:
+    document["paths"]["/api/split-assets"]["get"]["parameters"] = []
+
+
+def require_filter(document: dict[str, Any]) -> None:
+    document["paths"]["/api/split-assets"]["get"]["parameters"][0]["required"] = True
+
+
+def narrow_page(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/api/split-assets"]["get"]["parameters"]
+    next(each for each in parameters if each["name"] == "pageSize")["schema"]["maximum"] = 100
+
+
+def drop_field(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["SplitAsset"]
+    del schema["properties"]["kind"]
+    schema["required"].remove("kind")
+
+
+def change_type(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["SplitAsset"]["properties"]["order"]["type"] = "string"
+
+
+def make_nullable(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["SplitAsset"]["properties"]["order"]["type"] = ["integer", "null"]
+
+
+def drop_type(document: dict[str, Any]) -> None:
+    content = document["paths"]["/api/pipeline-runs/{id}/modules.zip"]["get"]["responses"]["200"]["content"]
+    content["application/gzip"] = content.pop("application/zip")
+
+
+BREAKS = [drop_operation, drop_filter, require_filter, narrow_page, drop_field, change_type, make_nullable, drop_type]
+
+
+@pytest.mark.parametrize("change", BREAKS)
+def test_what_takes_something_back_is_seen(change: Callable[[dict[str, Any]], None], generated: dict[str, Any]) -> None:
+    changed = copy.deepcopy(generated)
+    change(changed)
+
+    assert taken_back(generated, changed) != []
+
+
+def test_what_only_adds_passes(generated: dict[str, Any]) -> None:
+    changed = copy.deepcopy(generated)
+    changed["paths"]["/api/more"] = {"get": {"responses": {}}}
+    changed["components"]["schemas"]["SplitAsset"]["properties"]["more"] = {"type": "string"}
+    changed["components"]["schemas"]["SplitAsset"]["required"].append("more")
+    parameters = changed["paths"]["/api/split-assets"]["get"]["parameters"]
+    parameters.append({"name": "more", "in": "query", "required": False, "schema": {"type": "string"}})
+    next(each for each in parameters if each["name"] == "pageSize")["schema"]["maximum"] = 500
+
+    assert taken_back(generated, changed) == []
