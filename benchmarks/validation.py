@@ -4,9 +4,9 @@
 
 Prints one JSON line. For documents of 1 KB, 30 KB and 1 MB, valid and invalid, the best of several rounds in
 microseconds: `irline` is `CompiledSchema.validate` on a document that `parse_json` has accepted, `irline_unchecked` the
-same with the pre-pass over Python values, `engine` the bare jsonschema-rs underneath and `jsonschema` the reference, each
-asked for a verdict on valid documents and for all errors of invalid ones, `fastjsonschema` a verdict or the first error,
-as it knows no more.
+same with the pre-pass over Python values, `engine` the bare jsonschema-rs underneath and `jsonschema` the reference,
+each asked for a verdict on valid documents and for all errors of invalid ones, `fastjsonschema` a verdict or the first
+error, as it knows no more.
 """
 
 import json
