@@ -21,17 +21,17 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTexta
 
 from config.canonical import canonical_json
 from config.history import changes_of
-from config.json_html import json_html, pretty_json
+from config.json_html import code_html, json_html, pretty_json
 from config.problems import DomainError
 
 Display = Callable[[Any], Any]
 
 
-class JsonTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
+class CodeTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
     """A tall monospace box."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"rows": 20, "spellcheck": "false", "class": "json-input", **(attrs or {})})
+        super().__init__({"rows": 20, "spellcheck": "false", "class": "code-input", **(attrs or {})})
 
 
 class JsonFormField(forms.JSONField):
@@ -40,14 +40,16 @@ class JsonFormField(forms.JSONField):
     ``empty`` makes the value of a field left empty.
     """
 
-    widget = JsonTextarea
+    widget = CodeTextarea
     empty: Callable[[], Any] = staticmethod(lambda: None)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return initial if self.disabled else forms.fields.InvalidJSONInput(data or "")
 
     def prepare_value(self, value: Any) -> str:
-        return value if isinstance(value, forms.fields.InvalidJSONInput) else pretty_json(value)
+        if value is None or isinstance(value, forms.fields.InvalidJSONInput):
+            return value or ""
+        return pretty_json(value)
 
     def to_python(self, value: Any) -> Any:
         if self.disabled:
@@ -96,23 +98,46 @@ class RecordChangeList(ChangeList):  # type: ignore[misc]
 
 
 class BaseAdmin(ModelAdmin):  # type: ignore[misc]
-    """JSON fields are shown coloured and edited in ``JsonFormField``; lists do not count the whole table."""
+    """JSON fields are shown coloured and edited in ``JsonFormField``; lists do not count the whole table.
 
+    ``code_fields`` are text to be shown and edited as it stands. ``why_frozen`` is the sentence that a row's page
+    carries where ``is_frozen`` says that nobody may change or delete the row any more.
+    """
+
+    code_fields: tuple[str, ...] = ()
+    why_frozen = ""
+    change_form_outer_before_template = "irline/row_frozen.html"
     list_per_page = 50
     show_full_result_count = False
     formfield_overrides = {
-        models.JSONField: {"form_class": JsonFormField, "widget": JsonTextarea},
+        models.JSONField: {"form_class": JsonFormField, "widget": CodeTextarea},
         models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
     }
 
     def __init__(self, model: type[models.Model], admin_site: Any) -> None:
         super().__init__(model, admin_site)
         self.json_fields = {field.name for field in model._meta.get_fields() if isinstance(field, models.JSONField)}
-        for name in self.json_fields:
-            setattr(self, _shown(name), self._json_display(name))
+        for name in (*self.json_fields, *self.code_fields):
+            setattr(self, _shown(name), self._display_of(name))
+
+    def is_frozen(self, obj: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and (obj is None or not self.is_frozen(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and (obj is None or not self.is_frozen(obj))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        obj = kwargs.get("obj")
+        frozen = {"why_frozen": self.why_frozen} if obj is not None and self.is_frozen(obj) else {}
+        return super().render_change_form(request, {**context, **frozen}, *args, **kwargs)
 
     def formfield_for_dbfield(self, db_field: "models.Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         """A JSON column that may be left empty but holds no null takes its default then."""
+        if db_field.name in self.code_fields:
+            kwargs["widget"] = CodeTextarea
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(field, JsonFormField) and not db_field.null:
             field.empty = db_field.get_default
@@ -120,16 +145,16 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         names = super().get_readonly_fields(request, obj)
-        return [*names, *(_shown(name) for name in names if name in self.json_fields)]
+        return [*names, *(_shown(name) for name in names if self._is_shown_apart(name))]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RecordChangeList
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """The declared ones, with each JSON field that cannot be edited here replaced by its coloured form."""
+        """The declared ones, with each field of JSON or code that cannot be edited here replaced by its shown form."""
         fieldsets = super().get_fieldsets(request, obj)
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        fixed = set(super().get_readonly_fields(request, obj)) if may_edit else self.json_fields
+        fixed = set(super().get_readonly_fields(request, obj)) if may_edit else {*self.json_fields, *self.code_fields}
         return [
             (title, {**options, "fields": [self._readable(name) if name in fixed else name for name in _flat(options)]})
             for title, options in fieldsets
@@ -181,14 +206,19 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    def _readable(self, name: Any) -> Any:
-        return _shown(name) if name in self.json_fields else name
+    def _is_shown_apart(self, name: Any) -> bool:
+        return name in self.json_fields or name in self.code_fields
 
-    def _json_display(self, name: str) -> Display:
+    def _readable(self, name: Any) -> Any:
+        return _shown(name) if self._is_shown_apart(name) else name
+
+    def _display_of(self, name: str) -> Display:
         label = capfirst(self.model._meta.get_field(name).verbose_name)
 
         @admin.display(description=label)
         def show(obj: models.Model) -> Any:
+            if name in self.code_fields:
+                return code_html(getattr(obj, name))
             url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_json", args=[obj.pk, name])
             return json_html(getattr(obj, name), full_url=url)
 

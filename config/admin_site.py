@@ -96,6 +96,7 @@ SIDEBAR: dict[str, Any] = {
 }
 
 LOOKS: dict[str, Any] = {
+    "SITE_URL": None,
     "DASHBOARD_CALLBACK": "pipelines.admin.dashboard.dashboard",
     "STYLES": [lambda request: static("irline/admin.css")],
     "SCRIPTS": [lambda request: static("irline/admin.js")],

@@ -39,6 +39,14 @@ def json_html(data: Any, *, full_url: str = "") -> SafeString:
     return block
 
 
+def code_html(text: str) -> SafeString:
+    """``text`` as it stands, escaped; only its first ``SHOWN_CHARACTERS`` characters."""
+    if not text:
+        return SafeString("")
+    block = format_html('<pre class="json" tabindex="0">{}</pre>', text[:SHOWN_CHARACTERS])
+    return block + _cut_note(len(text), "") if len(text) > SHOWN_CHARACTERS else block
+
+
 def _cut_note(length: int, full_url: str) -> SafeString:
     note = format_html(
         '<p class="json-note">Only the first {} of {} characters are shown.', f"{SHOWN_CHARACTERS:,}", f"{length:,}"

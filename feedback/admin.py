@@ -39,6 +39,7 @@ class ReviewFeedbackAdmin(BaseAdmin):
 class GroundTruthAdmin(BaseAdmin):
     """An accepted answer stays as it is; a correction is added as the next version."""
 
+    why_frozen = "An accepted answer stays as it is. Add a correction as the next version."
     list_display = ("scope", "reference_id", "version", linked("feedback"), linked("created_by"), "created_at")
     list_select_related = ("feedback", "created_by")
     list_filter = ("scope", "created_at")
@@ -48,8 +49,8 @@ class GroundTruthAdmin(BaseAdmin):
     fields = ("scope", "reference_id", "version", "data", "provenance", "feedback", "created_by", "created_at")
     readonly_fields = ("created_by", "created_at")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def is_frozen(self, obj: GroundTruth) -> bool:
+        return True
 
     def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
         obj.created_by = request.user  # type: ignore[assignment]

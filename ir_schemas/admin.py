@@ -40,6 +40,9 @@ class SchemaAdmin(BaseAdmin):
     """A draft that no artifact was checked against may be edited; everything else is there to be read."""
 
     form = SchemaForm
+    why_frozen = (
+        "This version is no draft any more, or an IR was checked against it. Add the next version to change it."
+    )
     search_fields: tuple[str, ...] = ("description", "content_hash")
     list_filter: tuple[str, ...] = ("state", "created_at")
     date_hierarchy = "created_at"
@@ -60,11 +63,8 @@ class SchemaAdmin(BaseAdmin):
         owner = [name for name in ("step_version", "process", "prompt") if obj and hasattr(obj, name)]
         return [*super().get_readonly_fields(request, obj), *owner]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or _is_open(obj))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and (obj is None or _is_open(obj))
+    def is_frozen(self, obj: Any) -> bool:
+        return bool(obj.state != AbstractIRSchema.State.DRAFT or obj.artifacts.exists())
 
     def has_activate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ir_schemas.activate_irschema")
@@ -90,10 +90,6 @@ class SchemaAdmin(BaseAdmin):
         else:
             saved = create_version(model=type(obj), owner=owner_of(obj), created_by=user, **written)
         obj.__dict__.update(saved.__dict__)
-
-
-def _is_open(schema: Any) -> bool:
-    return schema.state == AbstractIRSchema.State.DRAFT and not schema.artifacts.exists()
 
 
 @admin.register(IRSchemaDefinition)

@@ -29,6 +29,7 @@ class AIProcessAdmin(BaseAdmin):
 
 @admin.register(AIPrompt)
 class AIPromptAdmin(BaseAdmin):
+    code_fields = ("content",)
     list_display = (
         "__str__",
         linked("process"),
@@ -58,6 +59,7 @@ class PromptResultInline(ReadOnlyInline):
 @admin.register(PromptData)
 class PromptDataAdmin(ReadOnlyAdmin):
     why_read_only = WHY
+    code_fields = ("prompt",)
     list_display = ("created_at", linked("ai_prompt"), linked("step_run"), "pipeline_id", "section_id", "size_bytes")
     list_select_related = ("ai_prompt__process", "step_run")
     list_filter = ("ai_prompt__process", "created_at")

@@ -52,6 +52,7 @@ class PipelineVersionAdmin(BaseAdmin):
     """A version that has run is frozen; which one is active is switched by the action."""
 
     form = PipelineVersionForm
+    why_frozen = "This version has run, so its DAG stays as it is. Add the next version to change the pipeline."
     list_display = ("__str__", linked("pipeline"), "version", "is_active", "notes", linked("created_by"), "created_at")
     list_select_related = ("pipeline", "created_by")
     list_filter = ("is_active", "pipeline")
@@ -66,8 +67,8 @@ class PipelineVersionAdmin(BaseAdmin):
         """A version stays with the pipeline it was made for."""
         return [*super().get_readonly_fields(request, obj), *(["pipeline"] if obj else [])]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or not obj.runs.exists())
+    def is_frozen(self, obj: PipelineVersion) -> bool:
+        return obj.runs.exists()
 
     def save_model(self, request: HttpRequest, obj: PipelineVersion, form: Any, change: bool) -> None:
         if change:
@@ -114,6 +115,7 @@ class StepDefinitionAdmin(BaseAdmin):
 class StepVersionAdmin(BaseAdmin):
     """A version that has run keeps its handler and configuration; runs that name it stay explainable."""
 
+    why_frozen = "This version has run, so it stays as it is. Add the next version to change the step."
     list_display = ("__str__", linked("step"), "version", "handler", "created_at")
     list_select_related = ("step",)
     list_filter = ("handler",)
@@ -122,5 +124,5 @@ class StepVersionAdmin(BaseAdmin):
     fields = ("step", "version", "handler", "default_config", "created_at")
     readonly_fields = ("created_at",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or not obj.step_runs.exists())
+    def is_frozen(self, obj: StepVersion) -> bool:
+        return obj.step_runs.exists()

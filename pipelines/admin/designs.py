@@ -107,6 +107,7 @@ class SplitAssetAdmin(ReadOnlyAdmin):
 
 @admin.register(ModuleTemplate)
 class ModuleTemplateAdmin(BaseAdmin):
+    code_fields = ("html_content", "css_content", "js_content")
     list_display = ("name", "category", "complexity", "version", "usage_count", "rating", "created_at")
     list_filter = ("category", "complexity", "created_at")
     search_fields = ("name", "description", "=id")
@@ -133,6 +134,7 @@ class ValidationResultInline(ReadOnlyInline):
 @admin.register(GeneratedArtifact)
 class GeneratedArtifactAdmin(ReadOnlyAdmin):
     why_read_only = WHY
+    code_fields = ("content",)
     list_display = (
         "__str__",
         badge("status", ARTIFACT_COLOURS),

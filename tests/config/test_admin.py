@@ -198,6 +198,20 @@ def test_json_is_saved_as_written(client: Client, boss: User) -> None:
     assert module.tags == ["a", {"b": [1, 2.5, None]}]
 
 
+def test_a_new_json_field_is_empty(client: Client, boss: User) -> None:
+    form = client.get(reverse("admin:ir_schemas_irschema_add")).context["adminform"].form
+
+    assert form["schema"].value() == ""
+
+
+def test_code_is_shown_as_it_stands(client: Client, boss: User) -> None:
+    artifact = factories.GeneratedArtifactFactory(content="<b>\n  one")
+
+    page = client.get(url(type(artifact), "change", artifact.pk)).content.decode()
+
+    assert '<pre class="json" tabindex="0">&lt;b&gt;\n  one</pre>' in page
+
+
 def test_json_left_empty_takes_its_default(client: Client, boss: User) -> None:
     answer, module = edit_tags(client, "  ")
 

@@ -54,7 +54,10 @@ def test_a_version_that_has_run_is_frozen(client: Client, boss: User) -> None:
     url = reverse("admin:pipelines_pipelineversion_change", args=[run.pipeline_version_id])
 
     assert client.post(url, {"dag": dag(node("other"))}).status_code == 403
-    assert 'name="dag"' not in client.get(url).content.decode()
+    page = client.get(url).content.decode()
+    assert "This version has run" in page
+    assert 'name="dag"' not in page
+    assert client.post(url.replace("change", "delete"), {"post": "yes"}).status_code == 403
 
 
 def test_a_version_that_has_not_run_can_be_edited(client: Client, boss: User) -> None:

@@ -8,7 +8,8 @@ followSystem();
 
 // Requests carry the reader's session, so those that change something need its CSRF token.
 const withCsrfToken = (request) => {
-  if (new URL(request.url, document.baseURI).origin === location.origin) {
+  const here = new URL(request.url, document.baseURI).origin === location.origin;
+  if (here && request.method && request.method !== "GET") {
     request.headers["X-CSRFToken"] = docs.dataset.csrfToken;
   }
   return request;
