@@ -52,7 +52,7 @@ def generate(part: Part) -> Draft:
     if attempt.missing:
         notes.append(f"{attempt.missing.total()} words of the source are missing from the module.")
     if attempt.whole:
-        notes.append("The part is too large or nests too deeply to be taken apart; it is one formatted-text field.")
+        notes.append("The part is too large or too deep to be taken apart: it is one formatted-text field.")
     return Draft(
         html=attempt.html,
         css=styles.css,

@@ -41,7 +41,7 @@ def module_label(kind: str, heading: str | None, fields: Sequence[Field]) -> str
     """What editors see in the module list: the kind, what is in it, and its heading; no digits, as HubSpot's
     marketplace asks."""
     label = _kind(kind).label
-    parts = [part for part in _composition(fields) if part not in label.lower()]
+    parts = [part for part in _composition(fields) if part not in label.lower()][:3]
     if parts:
         label += f" with {parts[0] if len(parts) == 1 else ' and '.join((', '.join(parts[:-1]), parts[-1]))}"
     words = " ".join(re.sub(r"[^\w\s'’&-]|[\d_]", " ", heading or "").split())
@@ -94,7 +94,7 @@ def _kind(kind: str) -> _Kind:
 
 
 def _composition(fields: Sequence[Field]) -> list[str]:
-    """At most three things worth naming, repeated groups first."""
+    """What is worth naming, repeated groups first."""
     groups = [re.sub(r" \d+$", "", field["label"]).lower() for field in fields if field.get("occurrence")]
     groups = ["repeating entries" if group == "entries" else group for group in groups]
     kinds = {field["type"] for field in fields}
@@ -108,4 +108,4 @@ def _composition(fields: Sequence[Field]) -> list[str]:
         parts.append("image")
     if "richtext" in kinds or names & {"text", "paragraph"}:
         parts.append("text")
-    return parts[:3]
+    return parts

@@ -1,6 +1,7 @@
 """What fields and groups are called: told from tags, class names and the part's kind."""
 
 import re
+from itertools import islice
 
 from lxml import html
 
@@ -145,7 +146,8 @@ def image_role(element: html.HtmlElement) -> Role:
 
 def group_role(element: html.HtmlElement, kind: str, *, outermost: bool) -> Role:
     """What a repeater of elements like ``element`` holds."""
-    if outermost and kind in _GROUP_ROLES_BY_KIND and (len(element) > 1 or element.tag in ("img", "figure")):
+    is_compound = len(list(islice(element.iter(), 3))) > 2
+    if outermost and kind in _GROUP_ROLES_BY_KIND and (is_compound or element.tag in ("img", "figure")):
         return _GROUP_ROLES_BY_KIND[kind]
     if element.tag in ("a", "button") and is_button(element):
         return _GROUP_ROLES_BY_TAG["button"]

@@ -83,14 +83,14 @@ class PartStyles:
 
 
 def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | None, *, scope: str) -> PartStyles:
-    """The CSS for the elements below ``root``: from the design's sheets in the page's order, then the part's own.
+    """The CSS for the elements below ``root``: from the design's sheets in the page's order, or else the part's own.
 
     ``scope`` is a class that the module's outermost elements carry. At most 100,000 characters; what did not fit, a
     sheet that is not in the bundle, and files that the rules refer to by a relative URL are named in ``notes``.
     """
-    sheets, notes = _page_sheets(design) if design and design.kind == "html" else ((), ())
+    sheets, notes = _page_sheets(design) if design and design.kind == "html" else ((own_css,), ())
     names = _names_in(root)
-    statements = [statement for sheet in (*sheets, own_css) for statement in _parsed(sheet)]
+    statements = [statement for sheet in sheets for statement in _parsed(sheet)]
     kept = list(_matching(statements, names))
     written = [_write(statement, scope) for statement in kept]
     css = "\n".join(written)
@@ -148,9 +148,7 @@ def _sheet_places(page: bytes) -> tuple[tuple[str, str], ...]:
     places: list[tuple[str, str]] = []
     for element in root.iter("link", "style"):
         if element.tag == "style":
-            # A style element inside a part is that part's own.
-            if not any(ancestor.tag == "body" for ancestor in element.iterancestors()):
-                places.append(("style", element.text or ""))
+            places.append(("style", element.text or ""))
         elif "stylesheet" in element.get("rel", "").lower().split() and element.get("href"):
             places.append(("link", element.get("href", "")))
     return tuple(places)
