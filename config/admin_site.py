@@ -57,6 +57,8 @@ SIDEBAR: dict[str, Any] = {
             "items": [
                 _model("Prompt and process schemas", "schema", "ir_schemas.irschemadefinition"),
                 _model("Step schemas", "schema", "ir_schemas.irschema"),
+                _model("Compatibility levels", "rule", "ir_schemas.schemaline"),
+                _model("Schema events", "history", "ir_schemas.schemaevent"),
             ],
         },
         {
