@@ -96,7 +96,7 @@ def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | Non
     css = "\n".join(written)
     used = set(_NAMES.findall(css))
     extras = [rule for rule in _named(statements) if rule.name in used]
-    variables = _custom_properties(statements, css)
+    variables = _custom_properties(sheets, css)
     pieces = [variables, *(rule.text for rule in extras), *written]
     return _bounded([piece for piece in pieces if piece], [*notes])
 
@@ -260,21 +260,32 @@ def _named(statements: Sequence[_Statement]) -> Iterator[_Named]:
             yield from _named(statement.rules)
 
 
-def _custom_properties(statements: Sequence[_Statement], css: str) -> str:
+def _custom_properties(sheets: Sequence[str], css: str) -> str:
     """A ``:root`` rule with the custom properties that ``css`` uses, and those that they use."""
     defined: dict[str, str] = {}
-    for statement in statements:
-        if isinstance(statement, _Rule) and any(
-            selector.text in _ROOTS or selector.text.startswith(":root") for selector in statement.selectors
-        ):
-            for declaration in tinycss2.parse_blocks_contents(statement.body, skip_comments=True, skip_whitespace=True):
-                if declaration.type == "declaration" and declaration.name.startswith("--"):
-                    defined[declaration.name] = tinycss2.serialize(declaration.value).strip()
+    for sheet in sheets:
+        defined.update(_root_properties(sheet))
     wanted = [name for name in dict.fromkeys(_VARIABLE.findall(css)) if name in defined]
     for name in wanted:
         wanted += [other for other in _VARIABLE.findall(defined[name]) if other in defined and other not in wanted]
     lines = "\n".join(f"  {name}: {defined[name]};" for name in sorted(set(wanted)))
     return f":root {{\n{lines}\n}}" if lines else ""
+
+
+@lru_cache(maxsize=32)
+def _root_properties(sheet: str) -> tuple[tuple[str, str], ...]:
+    """The custom properties a sheet sets for the whole page, with their values."""
+    properties: list[tuple[str, str]] = []
+    for statement in _parsed(sheet):
+        if isinstance(statement, _Rule) and any(_is_root(selector.text) for selector in statement.selectors):
+            for declaration in tinycss2.parse_blocks_contents(statement.body, skip_comments=True, skip_whitespace=True):
+                if declaration.type == "declaration" and declaration.name.startswith("--"):
+                    properties.append((declaration.name, tinycss2.serialize(declaration.value).strip()))
+    return tuple(properties)
+
+
+def _is_root(selector: str) -> bool:
+    return selector in _ROOTS or selector.startswith(":root")
 
 
 def _write(statement: _Statement, scope: str) -> str:
