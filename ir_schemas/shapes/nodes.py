@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote
 
-import jsonschema_rs
+from ir_schemas.validation.engines import RUST, Check
 
 if TYPE_CHECKING:
     from ir_schemas.shapes.shape import Shape
@@ -34,8 +34,6 @@ ANNOTATIONS = frozenset(
 )  # fmt: skip
 
 MAX_HOPS = 20
-# As the engine that validates documents has them: a linear-time matcher, so no look-around and no back-references.
-PATTERN_OPTIONS = jsonschema_rs.RegexOptions(size_limit=200_000, dfa_size_limit=2_000_000)
 
 _INLINE, _ANY, _NOT = "(inline)", "(any)", "(not)"
 
@@ -140,13 +138,13 @@ def _children(place: str, node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
 
 
 @lru_cache(maxsize=4096)
-def _pattern_validator(pattern: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True, pattern_options=PATTERN_OPTIONS)
+def _pattern_check(pattern: str) -> Check:
+    return RUST.library({}).compile({"pattern": pattern})
 
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a JSON Schema `pattern` finds something in `text`, as the validator sees it."""
-    return _pattern_validator(pattern).is_valid(text)
+    return _pattern_check(pattern)(text)
 
 
 class NodePool:
@@ -157,9 +155,9 @@ class NodePool:
 
     def __init__(self, documents: Mapping[str, Schema]) -> None:
         self._documents = dict(documents)
-        self._registry = jsonschema_rs.Registry([(_urn(name), schema) for name, schema in documents.items()])
+        self._library = RUST.library({_urn(name): schema for name, schema in documents.items()})
         self.expansions: dict[tuple[tuple[Node, ...], str], list[Shape]] = {}
-        self._validators: dict[tuple[Node, ...], jsonschema_rs.Validator] = {}
+        self._checks: dict[tuple[Node, ...], Check] = {}
         self._anchors = {name: _anchors(schema) for name, schema in documents.items()}
         self._rebased = {name for name, schema in documents.items() if _has_nested_id(schema)}
 
@@ -202,21 +200,11 @@ class NodePool:
 
     def accepts(self, nodes: tuple[Node, ...], value: Json) -> bool:
         """Whether a document is valid under every one of the nodes."""
-        return self.validator(nodes).is_valid(value)
-
-    def validator(self, nodes: tuple[Node, ...]) -> jsonschema_rs.Validator:
-        found = self._validators.get(nodes)
-        if found is None:
+        check = self._checks.get(nodes)
+        if check is None:
             schema = {"allOf": [self.as_schema(node) for node in nodes]} if nodes else {}
-            found = jsonschema_rs.Draft202012Validator(
-                schema,
-                registry=self._registry,
-                offline=True,
-                validate_formats=True,
-                pattern_options=PATTERN_OPTIONS,
-            )
-            self._validators[nodes] = found
-        return found
+            check = self._checks[nodes] = self._library.compile(schema)
+        return check(value)
 
     def as_schema(self, node: Node) -> Schema:
         """A schema that says what the node says, by reference into the pool's documents."""

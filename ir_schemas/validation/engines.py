@@ -13,6 +13,8 @@ import jsonschema_rs
 import referencing.jsonschema
 from jsonschema_specifications import REGISTRY as SPECIFICATIONS  # type: ignore[import-untyped]
 
+from ir_schemas.validation.lookahead import without_lookahead
+
 Schema = dict[str, Any] | bool
 Resources = Mapping[str, Schema]
 Check = Callable[[Any], bool]
@@ -56,20 +58,22 @@ class RustEngine:
 
 class RustLibrary:
     # Rust's `regex` takes time in proportion to pattern size times text length (`cost` bounds the product). A pattern
-    # that needs backtracking is refused: no limit on backtracking bounds the time it takes over long strings.
+    # that needs backtracking is refused: no limit on backtracking bounds the time it takes over long strings. Only
+    # look-ahead at the start of a pattern is read, as the several patterns it comes to.
     _patterns = jsonschema_rs.RegexOptions(size_limit=5_000_000, dfa_size_limit=2_000_000)
 
     def __init__(self, resources: Resources, assert_formats: bool) -> None:
         self._assert_formats = assert_formats
         try:
-            self._registry = jsonschema_rs.Registry(list(resources.items())) if resources else None
+            known = [(uri, without_lookahead(schema)) for uri, schema in resources.items()]
+            self._registry = jsonschema_rs.Registry(known) if known else None
         except (jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaRefused(str(error)) from error
 
     def compile(self, schema: Schema) -> Check:
         try:
             validator = jsonschema_rs.Draft202012Validator(
-                schema,
+                without_lookahead(schema),
                 validate_formats=self._assert_formats,
                 offline=True,
                 registry=self._registry,

@@ -3,7 +3,7 @@
 import re
 
 # One atom of a pattern. Sets are taken whole, so brackets inside them don't count.
-_ATOM = re.compile(
+ATOM = re.compile(
     r"(?P<open>\((?:\?(?:[:=!]|<[=!]|<\w+>))?)"
     r"|(?P<close>\))"
     r"|(?P<one>\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()])",
@@ -25,7 +25,7 @@ def states(pattern: str, wide: int = WIDE_IN_MATCHING) -> int:
     """
     totals = [0]
     offset = 0
-    while match := _ATOM.match(pattern, offset):
+    while match := ATOM.match(pattern, offset):
         offset = match.end()
         if match["open"]:
             totals.append(0)

@@ -145,5 +145,7 @@ def pattern_findings(graph: SchemaGraph, node: Node) -> list[SchemaFinding]:
     return findings
 
 
-_UNSUPPORTED = "The pattern can't be matched in bounded time: it looks around, refers back, or repeats too much."
+_UNSUPPORTED = (
+    "The pattern can't be matched in bounded time: it looks behind or ahead inside, refers back, or repeats too much."
+)
 _UNSUPPORTED_HINT = "Say what must not match with `not`, and several conditions with `allOf`, one pattern each."

@@ -1,5 +1,6 @@
 """The validator against jsonschema's own verdicts and error paths, on random schemas and documents."""
 
+import json
 from typing import Any
 
 import jsonschema
@@ -47,3 +48,24 @@ def test_the_fallback_engine_finds_the_same(schema: Any, document: Any) -> None:
     fallback = compile_schema(schema, engine=PYTHON).validate(document)
     assert fallback.engine == "jsonschema"
     assert [error.as_json() for error in fallback.errors] == [error.as_json() for error in report.errors]
+
+
+@thorough
+@given(rooted_schemas(), documents)
+def test_every_error_points_into_the_document_its_text_and_the_schema(schema: Any, document: Any) -> None:
+    text = json.dumps(document, indent=1)
+    lines = text.splitlines(keepends=True)
+    for error in compile_schema(schema).validate(document, source_text=text).errors:
+        value = _at(document, error.path)
+        _at(schema, error.schema_path)
+        assert error.line is not None
+        assert error.column is not None
+        offset = sum(map(len, lines[: error.line - 1])) + error.column - 1
+        assert json.JSONDecoder().raw_decode(text, offset)[0] == value
+
+
+def _at(value: Any, pointer: str) -> Any:
+    for token in pointer.split("/")[1:]:
+        key = token.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
