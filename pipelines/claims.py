@@ -32,7 +32,7 @@ class Settlement:
     """How an attempt ended and what it leaves. Without ``error`` (``{code, message}``) it is completed.
 
     ``records`` are rows as ``pipelines_carry`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
-    domain rows.
+    domain rows. ``lost`` says that nobody handed this in: the attempt's lease ran out.
     """
 
     claim: Claim
@@ -43,3 +43,4 @@ class Settlement:
     ir_text: bytes | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     outputs: Sequence[Output] = ()
+    lost: bool = False

@@ -17,7 +17,7 @@ from django.db import transaction
 from config.models import uuid7
 from metrics.models import MetricProfileItem
 from metrics.services import profile_items
-from pipelines import definitions, store
+from pipelines import definitions, leases, store
 from pipelines.claims import Claim, Settlement
 from pipelines.context import effective_params
 from pipelines.dag import Graph, Node
@@ -28,10 +28,9 @@ from pipelines.models import PipelineRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.outputs import write_outputs
 from pipelines.results import Results
-from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, next_moves, retry_delay_ms
+from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, lost_delay_ms, next_moves, retry_delay_ms
 from pipelines.state import RunState
 
-LEASE_MS = 600_000
 MAX_REASON = 500
 
 Decision = Callable[[RunState], Iterator[Moves]]
@@ -100,14 +99,16 @@ class Conductor:
 
         self._carry(None, decide, wanted=0)
 
-    def approve(self, items: Sequence[Item]) -> None:
-        """Let waiting rows go on."""
-
-        def decide(state: RunState) -> Iterator[Moves]:
-            waiting = [item for item in items if state.rows[item].status == StepStatus.WAITING]
-            yield next_moves(self.graph, state, touched=(), approved=waiting)
-
-        self._carry(None, decide, wanted=0)
+    def reclaim(self) -> None:
+        """Take back what nobody works on any more: try again, or fail where that happened too often."""
+        for item, step_run_id, token, attempt in store.expired(self.run.pk):
+            claim = Claim(item, step_run_id, token, attempt, {}, None)
+            error = {
+                "code": "worker-lost",
+                "message": f"The process that ran {claim.name} stopped before it was done (attempt {attempt}).",
+            }
+            self.refresh()
+            self.settle(Settlement(claim, 0.0, error=error, lost=True))
 
     def claim(self, items: Sequence[Item]) -> list[Claim]:
         """Take ready step runs; those that another process was quicker with are left out."""
@@ -172,7 +173,9 @@ class Conductor:
     def _settle(self, settlement: Settlement) -> dict[str, Any]:
         claim, error = settlement.claim, settlement.error
         words: dict[str, Any] = {"id": claim.step_run_id, "token": claim.token, "error": error}
-        delay = self._retry_delay(claim) if error is not None else None
+        delay = self._retry_delay(settlement) if error is not None else None
+        if settlement.lost:
+            words["lost"] = 1
         if delay is not None:
             words |= {"status": "ready", "delayMs": delay, "error": None}
             words["pastAttempt"] = [{"attempt": claim.attempt, "error": error}]
@@ -181,11 +184,15 @@ class Conductor:
         self._state.put(claim.item, status=str(words["status"]), backs_off=delay is not None)
         return words
 
-    def _retry_delay(self, claim: Claim) -> int | None:
+    def _retry_delay(self, settlement: Settlement) -> int | None:
+        """Milliseconds to the next attempt, or None when there is none. Lost workers and failures are counted apart."""
         if self._state.cancelling():
             return None
+        claim = settlement.claim
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         lost = self._state.rows[claim.item].lost_count
+        if settlement.lost:
+            return lost_delay_ms(self.node(claim.item), losses=lost + 1, uniform=jitter)
         return retry_delay_ms(self.node(claim.item), failures=claim.attempt - lost, uniform=jitter)
 
     def _write(self, call: Mapping[str, Any], settlement: Settlement | None) -> store.Answer:
@@ -212,7 +219,7 @@ class Conductor:
                 "id": self._state.rows[item].id,
                 "token": uuid.uuid4(),
                 "params": effective_params(self.run, node, self.step_version(item)),
-                "leaseMs": LEASE_MS,
+                "leaseMs": leases.LEASE_MS,
                 "timeoutMs": node.timeout_ms,
             }
         return wanted

@@ -21,6 +21,7 @@ from ir_schemas.validation import JsonFault, check_document
 from metrics.evaluators import Evidence, ValidationCounts
 from metrics.services import Measured, measure, result_rows
 from monitoring import flags
+from pipelines import leases
 from pipelines.audit import test_run_rows
 from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor
@@ -36,7 +37,8 @@ def execute(
     conductor: Conductor, claim: Claim, *, reporter: Reporter | None = None, claim_next: int = 0
 ) -> tuple[bool, list[Claim]]:
     """Take a claimed step through its life: whether its result was accepted, and up to ``claim_next`` new claims."""
-    settlement = attempt(conductor, claim, reporter or SilentReporter())
+    with leases.held(claim.token):
+        settlement = attempt(conductor, claim, reporter or SilentReporter())
     return accept(conductor, settlement, claim_next=claim_next)
 
 

@@ -5,8 +5,9 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -14,8 +15,11 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from pipelines.models import PipelineRun, StepRun
+from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
+
+MAX_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,27 @@ def carry(call: Mapping[str, Any], ir: bytes | None = None) -> Answer:
 def claim(run_id: uuid.UUID, wanted: Sequence[Mapping[str, Any]]) -> Answer:
     """Take what is ready of the wanted step runs; moves nothing else, so it cannot be stale."""
     return carry({"runId": run_id, "claims": list(wanted)})
+
+
+def expired(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int]]:
+    """The run's step runs whose lease has run out: item, id, token and attempt."""
+    rows = StepRun.objects.filter(pipeline_run=run_id, status=StepStatus.RUNNING, lease_expires_at__lt=Now())
+    columns = rows.order_by("id").values_list("node_key", "map_index", "pk", "lease_token", "attempt")
+    return [(Item(key, index), pk, token, attempt) for key, index, pk, token, attempt in columns if token is not None]
+
+
+def renew(tokens: Collection[uuid.UUID], milliseconds: int) -> None:
+    """Hold these attempts for so much longer, those of them that are still held."""
+    held = StepRun.objects.filter(lease_token__in=tokens, status=StepStatus.RUNNING)
+    held.update(lease_expires_at=Now() + timedelta(milliseconds=milliseconds))
+
+
+def runs_with_work() -> list[uuid.UUID]:
+    """Unfinished runs with a step that is due, or whose lease has run out; the oldest first."""
+    due = Q(status=StepStatus.READY) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    lapsed = Q(status=StepStatus.RUNNING, lease_expires_at__lt=Now())
+    steps = StepRun.objects.filter(due | lapsed, pipeline_run__status=RunStatus.RUNNING)
+    return list(steps.order_by("pipeline_run").values_list("pipeline_run", flat=True).distinct()[:MAX_RUNS])
 
 
 def read_rows(run_id: uuid.UUID) -> tuple[dict[Item, Row], int, bool]:

@@ -26,20 +26,27 @@ OBSERVED_EVERY = 0.25
 LONGEST_SLEEP = 60.0
 
 
-def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer = lambda: None) -> PipelineRun:
+def carry(
+    run_id: uuid.UUID,
+    *,
+    threads: int | None = None,
+    observe: Observer = lambda: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> PipelineRun:
     """Carry the run until it ends, or until nothing can go on without a person; returns it as it then stands.
 
     ``threads`` 0 runs every step in the calling thread, one after another. ``observe`` is called in the calling
-    thread a few times a second, and when a step settled.
+    thread a few times a second, and when a step settled. Once ``stopping`` says so, no step is begun any more.
     """
     count = settings.INLINE_EXECUTOR_THREADS if threads is None else threads
     conductor = Conductor.of(run_id)
+    conductor.reclaim()
     while True:
         if count < 1:
             _carry_here(conductor, observe)
         else:
-            _carry_in_threads(conductor, count, observe)
-        if not _wait_for_retry(run_id):
+            _carry_in_threads(conductor, count, observe, stopping)
+        if stopping() or not _wait_for_retry(run_id):
             return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
         conductor.refresh()
 
@@ -51,12 +58,13 @@ def _carry_here(conductor: Conductor, observe: Observer) -> None:
         observe()
 
 
-def _carry_in_threads(conductor: Conductor, count: int, observe: Observer) -> None:
+def _carry_in_threads(conductor: Conductor, count: int, observe: Observer, stopping: Callable[[], bool]) -> None:
     under_way: set[Future[None]] = set()
     with ThreadPoolExecutor(count, thread_name_prefix="step") as pool:
         while True:
-            for claim in conductor.claim(conductor.ready()[: count - len(under_way)]):
-                under_way.add(pool.submit(_work, conductor, claim))
+            free = 0 if stopping() else count - len(under_way)
+            for claim in conductor.claim(conductor.ready()[:free]):
+                under_way.add(pool.submit(_work, conductor, claim, stopping))
             observe()
             if not under_way:
                 return
@@ -67,13 +75,13 @@ def _carry_in_threads(conductor: Conductor, count: int, observe: Observer) -> No
                 conductor.refresh()
 
 
-def _work(conductor: Conductor, claim: Claim) -> None:
+def _work(conductor: Conductor, claim: Claim, stopping: Callable[[], bool]) -> None:
     """Run a step, and go on with one that became ready: a chain never leaves its thread."""
     close_old_connections()
     try:
         claims = [claim]
         while claims:
-            _, claims = execute(conductor, claims[0], claim_next=1)
+            _, claims = execute(conductor, claims[0], claim_next=0 if stopping() else 1)
     finally:
         connection.close()
 

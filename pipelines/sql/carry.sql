@@ -32,7 +32,7 @@ BEGIN
     IF settled IS NOT NULL THEN
         SELECT id, deadline INTO attempt FROM pipelines_steprun
         WHERE id = (settled ->> 'id')::uuid AND status = 'running' AND lease_token = (settled ->> 'token')::uuid;
-        IF NOT FOUND OR attempt.deadline < moment THEN
+        IF NOT FOUND OR (attempt.deadline < moment AND NOT settled ? 'lost') THEN
             RETURN jsonb_build_object('outcome', 'lost', 'revision', run.revision);
         END IF;
     END IF;

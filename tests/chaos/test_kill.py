@@ -6,18 +6,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
+from django.db.models import Count, F
+from django.db.models.functions import Now
 
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from monitoring.flags import Key, set_flag
 from monitoring.models import TestRun
 from pipelines import engine
-from pipelines.models import SplitAsset, StepOutputLink, StepRun
+from pipelines.conductor import Conductor
+from pipelines.models import PipelineRun, SplitAsset, StepOutputLink, StepRun
+from pipelines.scheduling import Item
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
@@ -55,18 +61,58 @@ def test_kill_9_at_random_moments_leaves_no_half_of_a_step(settings: Any, media:
     statuses = set(StepRun.objects.values_list("status", flat=True))
     assert {"completed", "pending"} <= statuses
 
+    an_hour_passes()
+    call_command("worker", once=True, concurrency=2)
+
+    assert set(PipelineRun.objects.values_list("status", flat=True)) == {"completed"}
+    accepted = StepRun.objects.filter(status="completed").annotate(
+        artifacts=Count("ir_artifacts", distinct=True), links=Count("output_links", distinct=True)
+    )
+    assert set(accepted.values_list("artifacts", "links")) == {(1, 2)}
+    assert accepted.count() == 6 * len(nodes)
+    assert StepRun.objects.filter(lost_count=1).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_that_kills_its_worker_every_time_fails_in_the_end(settings: Any) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+    run = engine.start_run(version=building.pipeline({"key": "a", "maxLost": 1, "retryDelayMs": 1}))
+    for _ in range(2):
+        Conductor.of(run.pk).claim([Item("a")])
+        an_hour_passes()
+        Conductor.of(run.pk).reclaim()
+        wait_until(lambda: not StepRun.objects.filter(status="ready", not_before__gt=Now()).exists())
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert run.error is not None
+    assert run.error["code"] == "worker-lost"
+    assert StepRun.objects.get().lost_count == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_ends_at_sigterm() -> None:
+    command = [sys.executable, "-u", "manage.py", "worker", "--poll", "0.1"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "ready for work" in process.stderr.readline()
+        process.terminate()
+    assert process.returncode == 0
+
+
+def an_hour_passes() -> None:
+    """For the leases: a process that died an hour ago renewed none."""
+    running = StepRun.objects.filter(status="running")
+    running.update(lease_expires_at=F("lease_expires_at") - timedelta(hours=1))
+
 
 def kill_after(run_id: Any, *, seconds: float, media: Path) -> None:
     """Carry the run in a process of its own, and kill that while it is at work."""
-    database = connection.settings_dict
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
-        f"?host={database['HOST']}&port={database['PORT']}",
-        "MEDIA_ROOT": str(media),
-    }
     command = [sys.executable, "-c", PROGRAM.format(run_id=str(run_id))]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env={**environment(), "MEDIA_ROOT": str(media)}, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         completed = StepRun.objects.filter(pipeline_run=run_id, status="completed")
@@ -75,6 +121,13 @@ def kill_after(run_id: Any, *, seconds: float, media: Path) -> None:
         wait_until(lambda: time.monotonic() - began > seconds)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
+
+
+def environment() -> dict[str, str]:
+    """For another process on the test database."""
+    database = connection.settings_dict
+    url = f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
+    return {**os.environ, "DATABASE_URL": f"{url}?host={database['HOST']}&port={database['PORT']}"}
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -84,7 +84,7 @@ def plain_picture() -> bytes:
         ("no-visible-content.html", b"<html><head><title>x</title></head><body><script>1</script></body></html>"),
         ("one-colour.png", plain_picture()),
         ("truncated.png", plain_picture()[:60]),
-        ("only-comments.html", b"<!-- nothing --><!-- here -->"),
+        ("only-comments.html", b"<html><!-- nothing --><body><!-- here --></body></html>"),
     ],
 )
 def test_a_design_with_nothing_to_show_fails_with_its_reason(name: str, content: bytes, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import os
 import secrets
 import sys
 from argparse import ArgumentParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._say(f"Database: PostgreSQL {self._server_version()} ({self._place()})")
         call_command("migrate", verbosity=0)
-        call_command("seed", stdout=open(os.devnull, "w"))  # noqa: SIM115 - lives as long as the process
+        call_command("seed", stdout=StringIO())
         self._switch_on()
         self._say(f"Running design_to_modules on {options['input']}")
         status = self._run(options["input"])
