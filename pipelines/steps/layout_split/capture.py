@@ -2,13 +2,14 @@
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from metrics.boxes import Box
 from pipelines.designs.bundle import DesignBundle
-from pipelines.designs.rendering import Rendered, RenderingError, render_page
+from pipelines.designs.rendering import RenderingError, render_page
+from pipelines.steps.contract import StepError
 from pipelines.steps.layout_split.page import (
     MAX_ELEMENTS,
     UNSEEN_TAGS,
@@ -24,6 +25,7 @@ from pipelines.steps.layout_split.page import (
 )
 
 if TYPE_CHECKING:
+    from playwright.async_api import FloatRect
     from playwright.async_api import Page as BrowserPage
 
 MARK = "data-irline-box"
@@ -34,22 +36,25 @@ MEASURE_SCRIPT = """
 ({mark, maxElements}) => {
   const elements = document.querySelectorAll('*');
   if (elements.length > maxElements) return null;
+  const root = document.documentElement;
   window.scrollTo(0, 0);
+  let bottom = root.getBoundingClientRect().bottom;
   for (const element of elements) {
     const style = getComputedStyle(element);
     const box = element.getBoundingClientRect();
-    const hidden = style.display === 'none' || style.visibility === 'hidden' || style.visibility === 'collapse';
+    const boxless = element === document.body && element.getClientRects().length === 0;
+    const hidden = boxless || style.display === 'none' || style.visibility !== 'visible';
     const colour = style.backgroundColor.replace(/\\s/g, '');
     const clear = colour === 'transparent' || /^rgba\\(.*,0\\)$/.test(colour);
     const background = (clear ? '' : colour) + (style.backgroundImage === 'none' ? '' : ' picture');
+    if (!hidden && style.position !== 'fixed') bottom = Math.max(bottom, box.bottom);
     element.setAttribute(mark, hidden ? '' : [
       box.x + window.scrollX, box.y + window.scrollY, box.width, box.height,
       parseFloat(style.fontSize), style.position, background,
     ].join(';'));
   }
-  const root = document.documentElement;
-  const height = Math.max(root.scrollHeight, document.body ? document.body.scrollHeight : 0);
-  return {html: root.outerHTML, width: window.innerWidth, height};
+  // A page lower than the window still scrolls over the window's whole height.
+  return {html: root.outerHTML, height: Math.min(root.scrollHeight, Math.ceil(bottom))};
 }
 """
 
@@ -65,21 +70,28 @@ class Capture:
 
 
 def capture(bundle: DesignBundle, *, width: int, scripts: bool, timeout_s: float) -> Capture:
-    """Render the bundle's page. Raises ``RenderingError``, and ``StepError`` for a page no part can be cut from."""
+    """Render the bundle's page. Raises ``RenderingError``, also for a page whose own scripts spoil the measuring."""
 
-    async def measure(browser_page: "BrowserPage") -> tuple[dict[str, Any] | None, bytes]:
-        measured = await browser_page.evaluate(MEASURE_SCRIPT, {"mark": MARK, "maxElements": MAX_ELEMENTS})
-        height = max(1, min(int(measured["height"]), MAX_PICTURE_HEIGHT)) if measured else 1
-        clip = {"x": 0, "y": 0, "width": width, "height": height}
-        return measured, await browser_page.screenshot(full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
+    async def measure(browser_page: "BrowserPage") -> tuple[str, int, bytes]:
+        found = await browser_page.evaluate(MEASURE_SCRIPT, {"mark": MARK, "maxElements": MAX_ELEMENTS})
+        if found is None:
+            raise RenderingError("failed", f"The page's scripts made more than {MAX_ELEMENTS:,} elements.")
+        height = max(1, int(found["height"]))
+        clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, MAX_PICTURE_HEIGHT)}
+        return (
+            str(found["html"]),
+            height,
+            await browser_page.screenshot(full_page=True, clip=clip, animations="disabled"),
+        )
 
-    rendered: Rendered[tuple[dict[str, Any] | None, bytes]] = render_page(
-        bundle, measure, width=width, scripts=scripts, timeout_s=timeout_s
-    )
-    measured, picture = rendered.value
-    if measured is None:
-        raise RenderingError("failed", f"The page's scripts made more than {MAX_ELEMENTS:,} elements.")
-    page = page_from_markup(str(measured["html"]), Box(0, 0, width, max(1, int(measured["height"]))), bundle.name)
+    try:
+        rendered = render_page(bundle, measure, width=width, scripts=scripts, timeout_s=timeout_s)
+        html, height, picture = rendered.value
+        page = page_from_markup(html, Box(0, 0, width, height), bundle.name)
+    except StepError as error:
+        raise RenderingError("failed", error.message) from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RenderingError("failed", "The page's scripts spoil what its boxes are measured with.") from error
     return Capture(page, shrink(picture), rendered.engine, rendered.refused)
 
 

@@ -48,6 +48,7 @@ class Traits:
     text: str = ""
     texts: list[str] = field(default_factory=list)
     pictures: int = 0
+    tallest_picture: float = 0.0
     icons: int = 0
     links: int = 0
     link_share: float = 0.0
@@ -134,7 +135,7 @@ EVIDENCE = (
     Evidence("cta", 2.5, lambda t: t.buttons in (1, 2) and 0 < len(t.text) < 250 and t.items < 3),
     Evidence("cta", 1, lambda t: t.items < 2 and t.pictures == 0 and 0 < len(t.text) < 160 and t.fields == 0),
     Evidence("team", 1, lambda t: t.items >= 2 and t.item_pictures >= 2 and len(t.text) < 100 * t.items),
-    Evidence("logos", 4, lambda t: t.pictures >= 3 and len(t.text) < 80 and t.height < 400),
+    Evidence("logos", 4, lambda t: t.pictures >= 3 and len(t.text) < 80 and t.tallest_picture <= MAX_LOGO_HEIGHT),
     Evidence("stats", 3, lambda t: t.figures >= 3 and t.figures >= len(t.texts) / 4),
     Evidence("content", 2, lambda t: len(t.text) > 200),
     Evidence("content", 1, lambda t: bool(t.heading) and t.items < 2),
@@ -143,6 +144,7 @@ EVIDENCE = (
 )
 HEADING_WEIGHT = 3.0
 CLASS_WEIGHT = 1.5
+MAX_LOGO_HEIGHT = 130  # CSS pixels
 MIN_ITEM_WIDTH = 80  # CSS pixels
 
 
@@ -202,6 +204,7 @@ def read_traits(block: Block) -> Traits:
         text=" ".join(texts),
         texts=texts,
         pictures=tags["img"] + tags["picture"] + tags["video"],
+        tallest_picture=max((node.box.height for node in nodes if node.tag == "img"), default=0.0),
         icons=tags["svg"] + sum(node.tag in ("i", "span") and not node.own_text for node in nodes),
         links=tags["a"],
         buttons=sum(_is_button(node) for node in nodes),

@@ -17,6 +17,7 @@ from metrics.boxes import Box
 from pipelines.steps.contract import StepError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+MIN_SIDE = 16
 MAX_PIXELS = 50_000_000
 ANALYSIS_WIDTH = 640
 MAX_ANALYSIS_HEIGHT = 12_000
@@ -68,7 +69,7 @@ class Picture:
 
 
 def open_picture(content: bytes, name: str) -> Picture:
-    """Raises ``StepError``: empty, unreadable, too large, or of one colour."""
+    """Raises ``StepError``: empty, unreadable, too large or too small, or of one colour."""
     if not content:
         raise StepError("design-empty", f"{name} is empty. Give a PNG, JPEG or WebP picture of a page.")
     try:
@@ -77,6 +78,10 @@ def open_picture(content: bytes, name: str) -> Picture:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            if min(image.size) < MIN_SIDE:
+                raise StepError(
+                    "image-too-small", f"{name} has {image.width} × {image.height} pixels, too few to show a page."
+                )
             upright = _upright_rgb(image)
     except Image.DecompressionBombError as error:
         raise StepError("image-too-large", f"{name} has more than {MAX_PIXELS:,} pixels. Scale it down.") from error
@@ -98,7 +103,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 def find_parts(picture: Picture, max_parts: int) -> list[Box]:
     """The parts' boxes in the picture's pixels, in reading order; one box for all where nothing parts it."""
     scale = min(1.0, ANALYSIS_WIDTH / picture.image.width, MAX_ANALYSIS_HEIGHT / picture.image.height)
-    width, height = (max(1, round(side * scale)) for side in picture.image.size)
+    width, height = (max(MIN_SIDE, round(side * scale)) for side in picture.image.size)
     small = picture.image.resize((width, height), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=np.int16)
     boxes = [box for column in _columns(pixels) for box in _bands(pixels, column)]

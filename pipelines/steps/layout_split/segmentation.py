@@ -25,6 +25,7 @@ LOOSE_TAGS = INLINE_TAGS | word_set("h1 h2 h3 h4 h5 h6 p ul ol dl pre blockquote
 TALL_SECTION = 1350  # CSS pixels; one and a half screens
 MIN_BAND = 60
 MIN_PART = 24
+MAX_INTRODUCTION = 300  # characters
 
 
 @dataclass(slots=True)
@@ -234,14 +235,16 @@ class _Walk:
         if len(row) > 1 or landmark(row[0]) or row[0].style.background or _is_overlay(row[0]):
             return False
         facts = self.facts[row[0]]
-        is_heading = facts.level < 9 and facts.level > 1
-        return is_heading and not facts.media and not facts.controls and not facts.links and row[0].box.height < 200
+        is_heading = 1 < facts.level < 9 and facts.text < MAX_INTRODUCTION
+        return is_heading and not facts.media and not facts.controls and not facts.links
 
     def _begins_anew(self, row: list[Node], run: list[Node]) -> bool:
-        if any(landmark(kid) or _is_overlay(kid) for kid in row):
+        if any(landmark(kid) or _is_overlay(kid) or kid.style.background for kid in row):
             return True
+        if all(kid.tag in HEADING_TAGS for kid in run):
+            return False
         level = min(self.facts[kid].level for kid in row)
-        return level < 9 and level <= min(self.facts[kid].level for kid in run)
+        return level < 9 and level <= max(2, min(self.facts[kid].level for kid in run))
 
 
 def _is_overlay(node: Node) -> bool:

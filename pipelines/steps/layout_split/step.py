@@ -61,7 +61,7 @@ def layout_split(context: StepContext) -> StepResult:
 
     Raises ``StepError`` with ``design-missing``, ``design-empty``, ``design-too-large``, ``design-not-html``,
     ``design-too-deep``, ``design-no-visible-content``, ``image-unreadable``, ``image-too-large``,
-    ``image-one-colour`` or ``parameter-invalid``.
+    ``image-too-small``, ``image-one-colour`` or ``parameter-invalid``.
     """
     settings = Settings.from_params(context.params)
     if context.design is None:

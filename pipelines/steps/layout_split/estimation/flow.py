@@ -72,7 +72,7 @@ class _Flow:
     def _outer_width(self, element: Element, style: Computed, available: float, margins: float) -> float:
         width = style.length("width", available, available - margins)
         if element.tag == "img":
-            width = min(self._picture_size(element, style, available)[0], available)
+            width = min(self._picture_width(element, style, available), available)
         limit = style.length("max-width", available, width)
         return max(1.0, min(width, limit))
 
@@ -114,7 +114,7 @@ class _Flow:
 
     def _height(self, element: Element, style: Computed, content: float, width: float) -> float:
         if element.tag == "img":
-            return self._picture_size(element, style, width)[1]
+            return self._picture_height(element, style, width)
         if element.tag in REPLACED:
             return style.length("height", 0.0, number(element.get("height")) or REPLACED[element.tag][1])
         if element.tag in CONTROLS:
@@ -311,7 +311,7 @@ class _Flow:
     def _measure(self, element: Element, style: Computed) -> float:
         _, right, _, left = style.sides("padding", 0.0)
         if element.tag == "img":
-            return self._picture_size(element, style, self.viewport_width)[0]
+            return self._picture_width(element, style, self.viewport_width)
         if element.tag in REPLACED or element.tag in CONTROLS:
             natural = CONTROLS.get(element.tag) or REPLACED[element.tag][0]
             return style.length("width", 0.0, number(element.get("width")) or natural) + left + right
@@ -333,22 +333,25 @@ class _Flow:
         declared = style.get("width")
         return left + right + (natural if declared.endswith("%") else style.length("width", 0.0, natural))
 
-    def _picture_size(self, element: Element, style: Computed, room: float) -> tuple[float, float]:
+    def _picture_width(self, element: Element, style: Computed, room: float) -> float:
+        width = style.length("width", room, number(element.get("width")) or self._own_size(element, style)[0])
+        return max(1.0, min(width, style.length("max-width", room, width)))
+
+    def _picture_height(self, element: Element, style: Computed, width: float) -> float:
+        own_width, own_height = self._own_size(element, style)
+        in_shape = width * own_height / own_width
+        declared = style.get("height")
+        if not declared:
+            return max(1.0, number(element.get("height")) or in_shape)
+        return max(1.0, in_shape if declared.endswith("%") else style.length("height", 0.0, in_shape))
+
+    def _own_size(self, element: Element, style: Computed) -> tuple[float, float]:
+        """A picture's size by its file or address, else by its attributes, else that of its alternative text."""
         address = element.get("src") or ""
-        natural = natural_size(file_of(self.design, address)) or size_in(address)
-        attributes = number(element.get("width")), number(element.get("height"))
-        if natural is None and None in attributes:
-            natural = (max(16.0, _text_width(element.get("alt") or "", style)), style.line_height)
-        wide, high = natural or (attributes[0] or 1.0, attributes[1] or 1.0)
-        width = style.length("width", room, attributes[0] or wide)
-        width = max(1.0, min(width, style.length("max-width", room, width)))
-        declared = (
-            "" if style.get("height") in ("auto", "") or style.get("height").endswith("%") else style.get("height")
-        )
-        height = style.length("height", 0.0, width * high / wide) if declared else width * high / wide
-        if attributes[1] and not style.get("height"):
-            height = attributes[1]
-        return width, max(1.0, height)
+        if found := natural_size(file_of(self.design, address)) or size_in(address):
+            return found
+        width, height = number(element.get("width")), number(element.get("height"))
+        return width or max(16.0, _text_width(element.get("alt") or "", style)), height or style.line_height
 
 
 def _fit(row: list[tuple[Element, Computed, float]], room: float, gap: float) -> list[tuple[Element, Computed, float]]:

@@ -13,9 +13,10 @@ class Styles:
     """
 
     def __init__(self, cascade: Cascade, root: Element) -> None:
-        self.of: dict[Element, Computed] = {root: cascade.compute(root, names_of(root), None)}
-        self.depth: dict[Element, int] = {root: 0}
-        waiting = [root]
+        style = cascade.compute(root, names_of(root), None)
+        self.of: dict[Element, Computed] = {root: style} if _is_shown(root, style) else {}
+        self.depth: dict[Element, int] = dict.fromkeys(self.of, 0)
+        waiting = list(self.of)
         while waiting:
             parent = waiting.pop()
             is_closed = parent.tag == "details" and parent.get("open") is None
