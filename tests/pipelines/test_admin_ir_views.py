@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.json_html import json_html
@@ -13,8 +13,10 @@ from pipelines.admin.ir_views import MAX_FIELDS, MAX_PARTS, read_module, read_sc
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
 )
+few = settings(max_examples=50, deadline=None)
 
 
 def shaped(*names: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -82,21 +84,27 @@ def test_long_lists_are_cut() -> None:
     assert len(module.fields) == MAX_FIELDS
 
 
-@given(source=JSON, parts=JSON | st.lists(shaped("key", "label", "kind", "bounds", "confidence")), bounds=JSON)
+@few
+@given(
+    source=JSON, parts=JSON | st.lists(shaped("key", "label", "kind", "bounds", "confidence"), max_size=3), bounds=JSON
+)
 def test_any_split_is_read_without_a_fault(source: Any, parts: Any, bounds: Any) -> None:
     read_split(source, parts, bounds)
 
 
+@few
 @given(module=JSON | shaped("name", "label", "fields", "kind"), kind=JSON)
 def test_any_module_is_read_without_a_fault(module: Any, kind: Any) -> None:
     read_module(module, kind)
 
 
+@few
 @given(ir=shaped("scores", "subject", "grade", "overall", "findings", "findingCount"))
 def test_any_scores_are_read_without_a_fault(ir: dict[str, Any]) -> None:
     read_scores(ir)
 
 
+@few
 @given(data=JSON)
 def test_shown_json_holds_no_markup_of_its_own(data: Any) -> None:
     html = json_html({"<b>": data, "<script>": "</pre><script>"})
