@@ -76,7 +76,7 @@ class CompiledSchema:
                 return self._explain(data, source_text, max_errors, started)
             except (ValueError, RecursionError):
                 fault = _ENGINE_FAILED
-        return self._report(started, Tally(count=1), [fault])
+        return self._report(started, Tally.of(fault), [fault])
 
     def accepts(self, data: Any, *, limits: Limits = DEFAULT_LIMITS) -> bool:
         """Say only whether a value that `parse_json` or `check_document` has accepted would be called valid."""
@@ -106,7 +106,7 @@ class CompiledSchema:
             explainer.stopped = True
         errors = tally.best(self._graph, max_errors)
         if not errors:
-            tally.count, errors = 1, [_UNEXPLAINED]
+            tally, errors = Tally.of(_UNEXPLAINED), [_UNEXPLAINED]
         if source_text is not None:
             positions = locate(source_text, [error.path for error in errors])
             errors = [_placed(error, positions.get(error.path)) for error in errors]

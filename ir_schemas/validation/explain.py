@@ -11,6 +11,7 @@ from typing import Any
 
 from ir_schemas.validation import unions
 from ir_schemas.validation.cost import work
+from ir_schemas.validation.engines import Check
 from ir_schemas.validation.evaluated import evaluated_items, evaluated_properties
 from ir_schemas.validation.graph import Node, SchemaGraph
 from ir_schemas.validation.keywords import ASSERTIONS
@@ -89,21 +90,23 @@ class Explainer:
 
     def _passes(self, visit: Visit) -> bool:
         """Tell whether the engine says that there is nothing to find here."""
-        return self.graph.check(visit.node) is not None and self.is_valid(visit.node, visit.value, visit.place)
+        return self._check_of(visit.node) is not None and self.is_valid(visit.node, visit.value, visit.place)
 
     def _judge(self, node: Node, value: Any, place: Place) -> bool:
         if type(value) not in (dict, list):
             found = Findings()
             self.look(node, value, place, found)
             return not found.here
-        self.spend(STEPS_PER_OBJECT * self.graph.extent(node))
-        if self.stopped:
-            return True
-        check = self.graph.check(node)
+        check = self._check_of(node)
         if check is None:
             return next(self._search(Visit(node, value, place)), None) is None
         self.spend(1 + self._sizes.get(id(value), 0) // VALUES_PER_STEP)
         return check(value)
+
+    def _check_of(self, node: Node) -> Check | None:
+        """Return the engine's check of a node, built at a cost the first time; None where there is none to be had."""
+        self.spend(STEPS_PER_OBJECT * self.graph.extent(node))
+        return None if self.stopped else self.graph.check(node)
 
     def _assert(self, node: Node, schema: dict[str, Any], value: Any, place: Place, found: Findings) -> None:
         if self.graph.assertions(node)(value):

@@ -1,5 +1,6 @@
 """From what the explainer finds to what a person reads: the best errors first, the rest counted."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ class Tally:
     by_code: Counter[str] = field(default_factory=Counter)
     by_path: Counter[str] = field(default_factory=Counter)
     kept: list[Mismatch] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, error: IRError) -> "Tally":
+        """Count one error that no mismatch stands for: a fault of the document or of the checking."""
+        folded = re.sub(r"/\d+(?=/|$)", "/*", error.path)
+        return cls(1, Counter([error.code]), Counter([folded]))
 
     def take(self, mismatches: Iterator[Mismatch]) -> None:
         """Count mismatches, leaving out those that say what another has said already."""

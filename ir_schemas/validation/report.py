@@ -1,7 +1,7 @@
 """What a validation says: the one shape of an error, and the report that counts them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -56,8 +56,8 @@ class ValidationReport:
     duration_ms: float
     error_count: int = 0
     errors: tuple[IRError, ...] = ()
-    counts_by_code: Mapping[str, int] | None = None
-    counts_by_path: Mapping[str, int] | None = None
+    counts_by_code: Mapping[str, int] = field(default_factory=dict)
+    counts_by_path: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -66,8 +66,8 @@ class ValidationReport:
             "valid": self.valid,
             "errorCount": self.error_count,
             "errors": [error.as_json() for error in self.errors],
-            "countsByCode": dict(self.counts_by_code or {}),
-            "countsByPath": dict(self.counts_by_path or {}),
+            "countsByCode": dict(self.counts_by_code),
+            "countsByPath": dict(self.counts_by_path),
             "engine": self.engine,
             "engineVersion": self.engine_version,
             "durationMs": round(self.duration_ms, 3),

@@ -242,8 +242,9 @@ def test_one_compiled_schema_serves_many_threads() -> None:
 
 
 def test_a_broken_document_is_an_error_of_the_report() -> None:
-    report = check({}, {"a": float("nan")})
-    assert (report.valid, report.errors[0].code, report.errors[0].path) == (False, "not-finite-number", "/a")
+    report = check({}, {"a": [float("nan")]})
+    assert (report.valid, report.errors[0].code, report.errors[0].path) == (False, "not-finite-number", "/a/0")
+    assert (report.counts_by_code, report.counts_by_path) == ({"not-finite-number": 1}, {"/a/*": 1})
 
 
 def test_what_an_engine_can_not_read_fails_closed() -> None:

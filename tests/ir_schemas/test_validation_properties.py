@@ -25,7 +25,7 @@ def test_verdicts_are_the_oracles_and_every_refusal_is_explained(schema: Any, ca
         if not report.valid:
             assert report.error_count >= len(report.errors) >= 1
             assert report.errors[0].code != "unexplained"
-            assert sum((report.counts_by_code or {}).values()) == report.error_count
+            assert sum(report.counts_by_code.values()) == report.error_count
 
 
 @thorough
