@@ -4,23 +4,30 @@
 
 Prints one JSON line. For documents of 1 KB, 30 KB and 1 MB, valid and invalid, the best of several rounds in
 microseconds: `irline` is `CompiledSchema.validate` on a document that `parse_json` has accepted, `irline_unchecked` the
-same with the pre-pass over Python values, `engine` the bare jsonschema-rs underneath and `jsonschema` the reference,
-each asked for a verdict on valid documents and for all errors of invalid ones, `fastjsonschema` a verdict or the first
-error, as it knows no more.
+same with the pre-pass over Python values, `validate_json` the registry's door, which first looks up the contract in
+force of a step (in a scratch database; kept in memory), `engine` the bare jsonschema-rs underneath and `jsonschema` the
+reference, each asked for a verdict on valid documents and for all errors of invalid ones, `fastjsonschema` a verdict or
+the first error, as it knows no more.
 """
 
 import json
 import random
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import fastjsonschema
 import jsonschema
 import jsonschema_rs
+from benchmark_database import scratch_database
 
 from config.canonical import canonical_json
+from ir_schemas.active import is_listening
+from ir_schemas.models import IRSchema
+from ir_schemas.services import activate_version, create_version, validate_json
 from ir_schemas.validation import compile_schema, parse_json
+from pipelines.models import StepDefinition, StepVersion
 
 SIZES = {"1 KB": 4, "30 KB": 125, "1 MB": 4_200}
 BOX = {"type": "object", "required": list("xywh"), "additionalProperties": False} | {
@@ -107,7 +114,17 @@ def _first_error(check: Callable[[Any], Any], data: Any) -> bool:
     return True
 
 
-def measure(size: str, *, valid: bool) -> dict[str, Any]:
+def put_in_force() -> uuid.UUID:
+    """Make the schema the contract of a step, and wait until it is answered from memory. The step version's id."""
+    step = StepDefinition.objects.create(key="benchmark", name="Benchmark")
+    owner = StepVersion.objects.create(step=step, version=1, handler="layout_split")
+    activate_version(schema=create_version(model=IRSchema, owner=owner, schema=SCHEMA))
+    while not is_listening():
+        validate_json({}, step_version_id=owner.pk)
+    return owner.pk
+
+
+def measure(size: str, owner: uuid.UUID, *, valid: bool) -> dict[str, Any]:
     """Time every validator on one document."""
     data = document(SIZES[size], valid=valid)
     text = canonical_json(data).decode()
@@ -119,6 +136,7 @@ def measure(size: str, *, valid: bool) -> dict[str, Any]:
     assert report.valid == engine.is_valid(data) == reference.is_valid(data) == valid
     times = {
         "irline": best(lambda: compiled.validate(data, source_text=text, checked=True)),
+        "validate_json": best(lambda: validate_json(data, step_version_id=owner, checked=True, source_text=text)),
         "irline_unchecked": best(lambda: compiled.validate(data)),
         "engine": best(lambda: engine.is_valid(data) if valid else list(engine.iter_errors(data))),
         "jsonschema": best(lambda: reference.is_valid(data) if valid else list(reference.iter_errors(data)), 1.5),
@@ -132,6 +150,8 @@ def measure(size: str, *, valid: bool) -> dict[str, Any]:
         "microseconds": {name: round(figure, 1) for name, figure in times.items()},
         "per_second": round(1e6 / times["irline"]),
         "over_engine": round(times["irline"] / times["engine"], 2),
+        "validate_json_over_engine": round(times["validate_json"] / times["engine"], 2),
+        "validate_json_times_jsonschema": round(times["jsonschema"] / times["validate_json"], 1),
         "times_jsonschema": round(times["jsonschema"] / times["irline"], 1),
         "times_jsonschema_unchecked": round(times["jsonschema"] / times["irline_unchecked"], 1),
         "times_fastjsonschema": round(times["fastjsonschema"] / times["irline"], 1),
@@ -140,11 +160,13 @@ def measure(size: str, *, valid: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Print the figures."""
-    figures = {
-        f"{size} {'valid' if valid else 'invalid'}": measure(size, valid=valid)
-        for size in SIZES
-        for valid in (True, False)
-    }
+    with scratch_database():
+        owner = put_in_force()
+        figures = {
+            f"{size} {'valid' if valid else 'invalid'}": measure(size, owner, valid=valid)
+            for size in SIZES
+            for valid in (True, False)
+        }
     print(json.dumps({"benchmark": "validation", **figures}))
 
 

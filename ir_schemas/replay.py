@@ -9,12 +9,13 @@ from typing import Any
 from django.db.models import QuerySet
 
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaState
-from ir_schemas.services import owner_of, versions_of
-from ir_schemas.validation import CompiledSchema, IRError, compile_schema
+from ir_schemas.services import invalid_schema, owner_of, versions_of
+from ir_schemas.validation import CompiledSchema, IRError, SchemaFault, compile_schema
 
 MAX_REPLAYED = 10_000
 CHUNK = 100
 EXAMPLES = 5
+EXPLAINING = 1.0  # seconds for saying why documents fail; that they fail is counted for all
 
 
 @dataclass
@@ -41,14 +42,16 @@ class ErrorGroup:
 class Replay:
     """How the documents fare under the candidate, beside how they fare under the version in force.
 
-    ``groups`` counts each newly failing document once for each of its kinds of error; ``examples`` are ids of artifacts
-    (or of prompt results, where ``source`` says so).
+    ``groups`` counts each of the ``explained`` newly failing documents, which are the newest, once for each kind of
+    error it has; ``examples`` are ids of artifacts (or of prompt results, where ``source`` says so).
     """
 
     source: str
     against: int | None
     counts: Counter[str] = field(default_factory=Counter)
     groups: dict[tuple[str, str], ErrorGroup] = field(default_factory=dict)
+    explained: int = 0
+    explaining: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         ordered = sorted(self.groups.values(), key=lambda group: -group.count)
@@ -60,6 +63,7 @@ class Replay:
             "newlyPassing": self.counts["newly-passing"],
             "stillValid": self.counts["still-valid"],
             "stillInvalid": self.counts["still-invalid"],
+            "explained": self.explained,
             "errors": [group.as_json() for group in ordered],
         }
 
@@ -67,16 +71,23 @@ class Replay:
 def replay(candidate: IRSchema | IRSchemaDefinition, *, last: int = 1000) -> Replay:
     """Check the last documents of the candidate's owner, newest first, at most ``MAX_REPLAYED``. Writes nothing.
 
-    Where no version is in force, every document counts as having been valid.
+    Where no version is in force, every document counts as having been valid. Raises ``InvalidSchema``.
     """
     before = versions_of(type(candidate), owner_of(candidate)).filter(state=SchemaState.ACTIVE).first()
-    new = compile_schema(candidate.schema, schema_hash=candidate.content_hash)
-    old = compile_schema(before.schema, schema_hash=before.content_hash) if before else None
+    new = _compiled(candidate)
+    old = _compiled(before) if before else None
     source, documents = _documents(candidate, max(1, min(last, MAX_REPLAYED)))
     outcome = Replay(source, before.version if before else None)
     for key, document in documents:
         _replay_one(outcome, key, document, old, new)
     return outcome
+
+
+def _compiled(version: IRSchema | IRSchemaDefinition) -> CompiledSchema:
+    try:
+        return compile_schema(version.schema, schema_hash=version.content_hash)
+    except SchemaFault as fault:
+        raise invalid_schema(fault.findings) from fault
 
 
 def _replay_one(
@@ -88,8 +99,11 @@ def _replay_one(
         outcome.counts["still-valid" if passed_before else "newly-passing"] += 1
         return
     outcome.counts["newly-failing" if passed_before else "still-invalid"] += 1
-    if passed_before:
-        for error in _distinct(new.validate(document, checked=True).errors):
+    if passed_before and outcome.explaining < EXPLAINING:
+        report = new.validate(document, checked=True)
+        outcome.explaining += report.duration_ms / 1000
+        outcome.explained += 1
+        for error in _distinct(report.errors):
             _count(outcome, key, error)
 
 
