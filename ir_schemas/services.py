@@ -50,28 +50,29 @@ def create_version(
     owner: models.Model,
     schema: Any,
     source: str = "",
+    version: int | None = None,
     created_by: User | None = None,
     **fields: Any,
 ) -> SchemaT:
     """Keep a schema as the next draft of its owner (a step version, a prompt or a process).
 
-    ``source`` is the text as its author wrote it. Raises ``InvalidSchema`` for one that cannot be used, and
-    ``IdenticalSchema`` where the owner has it already.
+    ``source`` is the text as its author wrote it; ``version`` a free number, for a version that comes from elsewhere.
+    Raises ``InvalidSchema`` for one that cannot be used, and ``IdenticalSchema`` where the owner has it already.
     """
     check_schema(schema)
     _lock(owner)
     line = versions_of(model, owner)
     _refuse_identical(line, schema)
-    version = line.create(
-        version=(line.aggregate(last=Max("version"))["last"] or 0) + 1,
+    created = line.create(
+        version=version or (line.aggregate(last=Max("version"))["last"] or 0) + 1,
         schema=schema,
         source=source or canonical_json(schema).decode(),
         created_by=created_by,
         **owner_field(model, owner),
         **fields,
     )
-    _record(version, Action.CREATED, created_by)
-    return version
+    _record(created, Action.CREATED, created_by)
+    return created
 
 
 @transaction.atomic
@@ -152,21 +153,26 @@ def validate_json(
     process_id: uuid.UUID | None = None,
     step_version_id: uuid.UUID | None = None,
     checked: bool = False,
+    source_text: str | None = None,
 ) -> tuple[ValidationReport | None, active.Contract | None]:
     """Check ``data`` against a schema given, or against the one that an id stands for.
 
     Returns the report and the contract that judged; ``(None, None)`` where no schema is in force, which is no pass.
-    ``checked`` says that ``parse_json`` has accepted the value. Raises ``UnknownSchema`` and ``InvalidSchema``.
+    ``checked`` says that ``parse_json`` has accepted the value, and ``source_text`` is the text that it read: errors
+    then carry line and column. Raises ``UnknownSchema`` and ``InvalidSchema``.
     """
-    if schema is not None:
-        try:
-            return compile_schema(schema).validate(data, checked=checked), None
-        except SchemaFault as fault:
-            raise invalid_schema(fault.findings) from fault
-    contract = active.by_schema_id(schema_id) if schema_id else active.in_force(prompt_id, process_id, step_version_id)
+    try:
+        if schema is not None:
+            return compile_schema(schema).validate(data, checked=checked, source_text=source_text), None
+        if schema_id is not None:
+            contract: active.Contract | None = active.by_schema_id(schema_id)
+        else:
+            contract = active.in_force(prompt_id, process_id, step_version_id)
+    except SchemaFault as fault:
+        raise invalid_schema(fault.findings) from fault
     if contract is None:
         return None, None
-    return contract.compiled.validate(data, checked=checked), contract
+    return contract.compiled.validate(data, checked=checked, source_text=source_text), contract
 
 
 def check_schema(schema: Any) -> list[SchemaFinding]:
