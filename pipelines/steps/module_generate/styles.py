@@ -1,10 +1,13 @@
 """The rules of a design's style sheets that concern a part: what its module's ``module.css`` holds.
 
 A rule is kept when every class, id and tag that one of its selectors asks for is found in the part; where in the part
-is not looked at, so a few rules too many come along, and none too few. Rules for the page as a whole (``*``, ``body``)
-are the theme's and stay behind, but for the custom properties that the kept rules use; one for mere tags (``ul``) is
-kept from the rest of the page by the module's own class, without a change of its weight. Animations and fonts that
-are used come too, and media queries stay around their rules.
+is not looked at, so a few rules too many come along, and none too few. Of the rules for the page itself (``body``) the
+module takes how text is written, and the custom properties that the kept rules use; the rest is the theme's. Animations
+and fonts that are used come too, and media queries stay around their rules.
+
+Several modules stand on one page, each with its sheet. Were their rules not kept apart, one module's ``.row > *`` would
+come after another's ``.col-4`` and undo it. So each rule applies within its module only, by ``:where()``, which changes
+no rule's weight.
 """
 
 import posixpath
@@ -26,6 +29,10 @@ MAX_SHEETS = 20
 _MAX_NESTING = 5
 _GROUPING = frozenset({"container", "layer", "media", "supports"})
 _ROOTS = frozenset({":root", "html", "body", "*"})
+_TEXT_ROOTS = (frozenset({"html"}), frozenset({"body"}))
+_INHERITED = frozenset(
+    {"color", "font", "font-family", "font-size", "font-weight", "letter-spacing", "line-height", "text-align"}
+)
 _VARIABLE = re.compile(r"var\(\s*(--[\w-]+)")
 _URL = re.compile(r"url\(\s*['\"]?([^'\")]+)", re.IGNORECASE)
 _NAMES = re.compile(r"[\w-]+")
@@ -33,8 +40,10 @@ _NAMES = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class _Selector:
-    """One selector: its first tag name or nothing, the text after that, and the names that an element tree must hold
-    for it to match (``.class``, ``#id``, ``tag``)."""
+    """One selector, in two halves: up to and with the tag name of its subject, if it has one, and after that.
+
+    ``names`` are what an element tree must hold for it to match: ``.class``, ``#id``, ``tag``.
+    """
 
     head: str
     rest: str
@@ -45,9 +54,7 @@ class _Selector:
         return self.head + self.rest
 
     def scoped(self, scope: str) -> str:
-        """The selector; one that names only tags applies only within the class ``scope``."""
-        if any(name[0] in ".#" for name in self.names) or not self.head:
-            return self.text
+        """The selector for elements within the class ``scope`` alone, as heavy as before."""
         return f"{self.head}:where(.{scope}, .{scope} *){self.rest}"
 
 
@@ -93,11 +100,12 @@ def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | Non
     statements = [statement for sheet in sheets for statement in _parsed(sheet)]
     kept = list(_matching(statements, names))
     written = [_write(statement, scope) for statement in kept]
-    css = "\n".join(written)
+    text = _page_text(sheets, scope)
+    css = "\n".join([text, *written])
     used = set(_NAMES.findall(css))
     extras = [rule for rule in _named(statements) if rule.name in used]
     variables = _custom_properties(sheets, css)
-    pieces = [variables, *(rule.text for rule in extras), *written]
+    pieces = [variables, *(rule.text for rule in extras), text, *written]
     return _bounded([piece for piece in pieces if piece], [*notes])
 
 
@@ -213,17 +221,26 @@ def _selectors(prelude: Sequence[Node]) -> Iterator[_Selector]:
         if token is not None and not (isinstance(token, LiteralToken) and token.value == ","):
             current.append(token)
             continue
-        tokens = [*_trimmed(current)]
+        tokens = _trimmed(current)
         if tokens:
-            head = tokens[0].value if isinstance(tokens[0], IdentToken) else ""
-            rest = tinycss2.serialize(tokens[1:] if head else tokens)
-            yield _Selector(head, rest, frozenset(_asked_names(tokens)))
+            split = _subject_start(tokens)
+            names = frozenset(_asked_names(tokens))
+            yield _Selector(tinycss2.serialize(tokens[:split]), tinycss2.serialize(tokens[split:]), names)
         current = []
 
 
 def _trimmed(tokens: Sequence[Node]) -> Sequence[Node]:
     solid = [index for index, token in enumerate(tokens) if token.type not in ("whitespace", "comment")]
     return tokens[solid[0] : solid[-1] + 1] if solid else []
+
+
+def _subject_start(tokens: Sequence[Node]) -> int:
+    """The index after the last combinator and the tag name that may follow it."""
+    combinators = [
+        index for index, token in enumerate(tokens) if token.type == "whitespace" or token in (">", "+", "~")
+    ]
+    start = combinators[-1] + 1 if combinators else 0
+    return start + (start < len(tokens) and (tokens[start].type == "ident" or tokens[start] == "*"))
 
 
 def _asked_names(tokens: Sequence[Node]) -> Iterator[str]:
@@ -243,7 +260,11 @@ def _asked_names(tokens: Sequence[Node]) -> Iterator[str]:
 def _matching(statements: Sequence[_Statement], names: frozenset[str]) -> Iterator[_Rule | _Group]:
     for statement in statements:
         if isinstance(statement, _Rule):
-            found = tuple(selector for selector in statement.selectors if selector.names and selector.names <= names)
+            found = tuple(
+                selector
+                for selector in statement.selectors
+                if selector.names <= names and not selector.text.startswith(":root")
+            )
             if found:
                 yield _Rule(found, statement.body)
         elif isinstance(statement, _Group):
@@ -260,11 +281,17 @@ def _named(statements: Sequence[_Statement]) -> Iterator[_Named]:
             yield from _named(statement.rules)
 
 
+def _page_text(sheets: Sequence[str], scope: str) -> str:
+    """How the page's body is written (font, line height, colour), for the module's outermost elements."""
+    declared = [pair for root in _TEXT_ROOTS for sheet in sheets for pair in _declared_for(sheet, root)]
+    inherited = {name: value for name, value in declared if name in _INHERITED}
+    body = " ".join(f"{name}: {value};" for name, value in inherited.items())
+    return f":where(.{scope}) {{ {body} }}" if body else ""
+
+
 def _custom_properties(sheets: Sequence[str], css: str) -> str:
     """A ``:root`` rule with the custom properties that ``css`` uses, and those that they use."""
-    defined: dict[str, str] = {}
-    for sheet in sheets:
-        defined.update(_root_properties(sheet))
+    defined = {name: value for sheet in sheets for name, value in _declared_for(sheet, _ROOTS) if name[:2] == "--"}
     wanted = [name for name in dict.fromkeys(_VARIABLE.findall(css)) if name in defined]
     for name in wanted:
         wanted += [other for other in _VARIABLE.findall(defined[name]) if other in defined and other not in wanted]
@@ -272,20 +299,16 @@ def _custom_properties(sheets: Sequence[str], css: str) -> str:
     return f":root {{\n{lines}\n}}" if lines else ""
 
 
-@lru_cache(maxsize=32)
-def _root_properties(sheet: str) -> tuple[tuple[str, str], ...]:
-    """The custom properties a sheet sets for the whole page, with their values."""
-    properties: list[tuple[str, str]] = []
+@lru_cache(maxsize=64)
+def _declared_for(sheet: str, selectors: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """The properties a sheet sets, outside of media queries, for one of ``selectors``, with their values."""
+    declarations: list[tuple[str, str]] = []
     for statement in _parsed(sheet):
-        if isinstance(statement, _Rule) and any(_is_root(selector.text) for selector in statement.selectors):
+        if isinstance(statement, _Rule) and any(selector.text in selectors for selector in statement.selectors):
             for declaration in tinycss2.parse_blocks_contents(statement.body, skip_comments=True, skip_whitespace=True):
-                if declaration.type == "declaration" and declaration.name.startswith("--"):
-                    properties.append((declaration.name, tinycss2.serialize(declaration.value).strip()))
-    return tuple(properties)
-
-
-def _is_root(selector: str) -> bool:
-    return selector in _ROOTS or selector.startswith(":root")
+                if declaration.type == "declaration":
+                    declarations.append((declaration.name, tinycss2.serialize(declaration.value).strip()))
+    return tuple(declarations)
 
 
 def _write(statement: _Statement, scope: str) -> str:
