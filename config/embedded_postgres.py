@@ -61,4 +61,6 @@ def _runtime_dir() -> Path:
     path.mkdir(mode=0o700, exist_ok=True)
     if path.stat().st_uid != os.getuid():
         raise EmbeddedPostgresError(f"{path} belongs to another user. Remove it, or set XDG_RUNTIME_DIR.")
+    # The package keeps its lock here if the folder is there, else in a place that all users share.
+    (path / "python_PostgresServer").mkdir(exist_ok=True)
     return path

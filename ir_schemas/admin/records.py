@@ -1,137 +1,14 @@
-"""Schemas, their versions, and the IRs that were checked against them."""
+"""What the registry keeps beside its versions: required levels, who did what, and the IRs that were checked."""
 
-from typing import Any, cast
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.http import HttpRequest
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked, refusal, rows_link
-from config.problems import DomainError
-from ir_schemas.models import (
-    OUTCOME_COLOURS,
-    STATE_COLOURS,
-    AbstractIRSchema,
-    IRArtifact,
-    IRSchema,
-    IRSchemaDefinition,
-    SchemaEvent,
-    SchemaLine,
-)
-from ir_schemas.services import activate_version, check_schema, create_version, owner_of, update_version
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked
+from ir_schemas.models import OUTCOME_COLOURS, IRArtifact, SchemaEvent, SchemaLine
 
 ACTION_COLOURS = {"created": "info", "updated": "info", "activated": "success", "retired": "default"}
-
-
-class SchemaForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Refuses a schema that no document could be checked against."""
-
-    def clean_schema(self) -> Any:
-        schema = self.cleaned_data["schema"]
-        try:
-            check_schema(schema)
-        except DomainError as error:
-            raise refusal(error) from error
-        return schema
-
-
-class SchemaAdmin(BaseAdmin):
-    """A draft that no artifact was checked against may be edited; everything else is there to be read."""
-
-    form = SchemaForm
-    why_frozen = (
-        "This version is no draft any more, or an IR was checked against it. Add the next version to change it."
-    )
-    search_fields: tuple[str, ...] = ("description", "content_hash")
-    list_filter: tuple[str, ...] = ("state", "created_at")
-    date_hierarchy = "created_at"
-    actions = ("put_in_force",)
-    readonly_fields: tuple[str, ...] = (
-        "version",
-        "state",
-        "artifacts_link",
-        "content_hash",
-        "created_by",
-        "created_at",
-        "updated_at",
-        "activated_at",
-    )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """A version stays with the owner it was made for."""
-        owner = [name for name in ("step_version", "process", "prompt") if obj and hasattr(obj, name)]
-        return [*super().get_readonly_fields(request, obj), *owner]
-
-    def is_frozen(self, obj: Any) -> bool:
-        return bool(obj.state != AbstractIRSchema.State.DRAFT or obj.artifacts.exists())
-
-    def has_activate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("ir_schemas.activate_irschema")
-
-    @admin.action(description="Put in force, in place of the version that is", permissions=["activate"])
-    def put_in_force(self, request: HttpRequest, queryset: Any) -> None:
-        if queryset.count() != 1:
-            messages.error(request, "Choose exactly one version to put in force.")
-            return
-        try:
-            schema = activate_version(schema=queryset.get(), activated_by=cast(User, request.user))
-        except DomainError as error:
-            messages.error(request, error.message)
-            return
-        messages.success(request, f"{schema} is in force now.")
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        user = cast(User, request.user)
-        written = {"schema": obj.schema, "source": form["schema"].data, "description": obj.description}
-        written |= {"name": obj.name} if isinstance(obj, IRSchemaDefinition) else {}
-        if change:
-            saved = update_version(schema=obj, changes=written, updated_by=user)
-        else:
-            saved = create_version(model=type(obj), owner=owner_of(obj), created_by=user, **written)
-        obj.__dict__.update(saved.__dict__)
-
-
-@admin.register(IRSchemaDefinition)
-class IRSchemaDefinitionAdmin(SchemaAdmin):
-    list_display = (
-        "name",
-        "version",
-        badge("state", STATE_COLOURS),
-        linked("process", "AI process"),
-        linked("prompt"),
-        linked("created_by"),
-        "updated_at",
-    )
-    list_select_related = ("process", "prompt__process", "created_by")
-    search_fields = ("name", "process__key", "prompt__process__key", *SchemaAdmin.search_fields)
-    autocomplete_fields = ("process", "prompt")
-    fields = ("name", "process", "prompt", "description", "schema", *SchemaAdmin.readonly_fields)
-
-    @admin.display(description="Artifacts")
-    def artifacts_link(self, obj: IRSchemaDefinition) -> Any:
-        return rows_link(IRArtifact, "IRs checked against this version", schema_definition__id__exact=obj.pk)
-
-
-@admin.register(IRSchema)
-class IRSchemaAdmin(SchemaAdmin):
-    list_display = (
-        linked("step_version"),
-        "version",
-        badge("state", STATE_COLOURS),
-        "description",
-        linked("created_by"),
-        "updated_at",
-    )
-    list_display_links = ("version",)
-    list_select_related = ("step_version__step", "created_by")
-    search_fields = ("step_version__step__key", *SchemaAdmin.search_fields)
-    autocomplete_fields = ("step_version",)
-    fields = ("step_version", "description", "schema", *SchemaAdmin.readonly_fields)
-
-    @admin.display(description="Artifacts")
-    def artifacts_link(self, obj: IRSchema) -> Any:
-        return rows_link(IRArtifact, "IRs checked against this version", schema__id__exact=obj.pk)
 
 
 @admin.register(SchemaLine)
