@@ -99,6 +99,21 @@ def test_styles_are_cut_off_at_their_cap_with_a_note() -> None:
     assert "of 300 rules" in made.ir["notes"][0]
 
 
+@pytest.mark.parametrize(
+    "css",
+    [
+        ".hero" + "{" * 50_000,
+        ".hero { a: " + "(" * 50_000 + "}",
+        "@media x {" * 5_000 + ".hero {}" + "}" * 5_000,
+        ".hero { a: b; }" * 70_000,
+    ],
+)
+def test_a_sheet_too_large_or_too_deep_is_passed_over_with_a_note(css: str) -> None:
+    made = generate(HTML, design=page(css))
+    assert made.ir["module"]["css"] == ""
+    assert made.ir["notes"] == ["A style sheet was passed over, as the styles are too large or nest too deeply."]
+
+
 def test_a_part_brings_its_own_styles_where_there_is_no_page() -> None:
     made = generate("<style>.hero { color: red }</style>" + HTML)
     assert ".hero { color: red }" in made.ir["module"]["css"]

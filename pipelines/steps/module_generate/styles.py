@@ -24,9 +24,10 @@ from tinycss2.ast import AtRule, HashToken, IdentToken, LiteralToken, Node, Qual
 from pipelines.designs.bundle import DesignBundle
 
 MAX_CSS_CHARACTERS = 100_000
-MAX_SHEET_CHARACTERS = 1_500_000
-MAX_SHEETS = 20
+MAX_SHEET_CHARACTERS = 1_000_000
 _MAX_NESTING = 5
+_MAX_BRACKETS = 50
+_BRACKET = re.compile(r"[{}()\[\]]")
 _GROUPING = frozenset({"container", "layer", "media", "supports"})
 _ROOTS = frozenset({":root", "html", "body", "*"})
 _TEXT_ROOTS = (frozenset({"html"}), frozenset({"body"}))
@@ -95,7 +96,8 @@ def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | Non
     ``scope`` is a class that the module's outermost elements carry. At most 100,000 characters; what did not fit, a
     sheet that is not in the bundle, and files that the rules refer to by a relative URL are named in ``notes``.
     """
-    sheets, notes = _page_sheets(design) if design and design.kind == "html" else ((own_css,), ())
+    found, notes = _page_sheets(design) if design and design.kind == "html" else ([own_css], [])
+    sheets = _readable(found, notes)
     names = _names_in(root)
     statements = [statement for sheet in sheets for statement in _parsed(sheet)]
     kept = list(_matching(statements, names))
@@ -106,7 +108,7 @@ def part_styles(root: html.HtmlElement, own_css: str, design: DesignBundle | Non
     extras = [rule for rule in _named(statements) if rule.name in used]
     variables = _custom_properties(sheets, css)
     pieces = [variables, *(rule.text for rule in extras), text, *written]
-    return _bounded([piece for piece in pieces if piece], [*notes])
+    return _bounded([piece for piece in pieces if piece], notes)
 
 
 def _bounded(pieces: Sequence[str], notes: list[str]) -> PartStyles:
@@ -126,23 +128,40 @@ def _bounded(pieces: Sequence[str], notes: list[str]) -> PartStyles:
     return PartStyles(css + "\n" if css else "", tuple(notes))
 
 
-def _page_sheets(design: DesignBundle) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts of the page's style sheets in order, and notes on those that are missing or too large."""
+def _page_sheets(design: DesignBundle) -> tuple[list[str], list[str]]:
+    """The texts of the page's style sheets in order, and notes on those that are missing."""
     sheets: list[str] = []
     notes: list[str] = []
     for kind, value in _sheet_places(design.content):
-        text = value
-        if kind == "link":
-            data = design.files.get(_bundle_path(design.entry, value))
-            if data is None:
-                notes.append(f"The style sheet {value[:200]} is not in the design's files; its rules are missing.")
-                continue
-            text = data.decode("utf-8", "replace")
-        if len(text) > MAX_SHEET_CHARACTERS or len(sheets) >= MAX_SHEETS:
-            notes.append("A style sheet was passed over: too large, or one too many.")
-            continue
-        sheets.append(text)
-    return tuple(sheets), tuple(notes)
+        data = design.files.get(_bundle_path(design.entry, value)) if kind == "link" else value.encode()
+        if data is None:
+            notes.append(f"The style sheet {value[:200]} is not in the design's files; its rules are missing.")
+        else:
+            sheets.append(data.decode("utf-8", "replace"))
+    return sheets, notes
+
+
+def _readable(sheets: Sequence[str], notes: list[str]) -> list[str]:
+    """The sheets up to 1,000,000 characters in all, without those that nest too deeply; notes on the others."""
+    kept: list[str] = []
+    length = 0
+    for sheet in sheets:
+        length += len(sheet)
+        if length > MAX_SHEET_CHARACTERS or _depth(sheet) > _MAX_BRACKETS:
+            notes.append("A style sheet was passed over, as the styles are too large or nest too deeply.")
+            length -= len(sheet)
+        else:
+            kept.append(sheet)
+    return kept
+
+
+@lru_cache(maxsize=32)
+def _depth(sheet: str) -> int:
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(sheet):
+        depth += 1 if bracket in "{([" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 @lru_cache(maxsize=4)
@@ -292,10 +311,14 @@ def _page_text(sheets: Sequence[str], scope: str) -> str:
 def _custom_properties(sheets: Sequence[str], css: str) -> str:
     """A ``:root`` rule with the custom properties that ``css`` uses, and those that they use."""
     defined = {name: value for sheet in sheets for name, value in _declared_for(sheet, _ROOTS) if name[:2] == "--"}
-    wanted = [name for name in dict.fromkeys(_VARIABLE.findall(css)) if name in defined]
-    for name in wanted:
-        wanted += [other for other in _VARIABLE.findall(defined[name]) if other in defined and other not in wanted]
-    lines = "\n".join(f"  {name}: {defined[name]};" for name in sorted(set(wanted)))
+    wanted: set[str] = set()
+    pending = _VARIABLE.findall(css)
+    while pending:
+        name = pending.pop()
+        if name in defined and name not in wanted:
+            wanted.add(name)
+            pending += _VARIABLE.findall(defined[name])
+    lines = "\n".join(f"  {name}: {defined[name]};" for name in sorted(wanted))
     return f":root {{\n{lines}\n}}" if lines else ""
 
 
