@@ -8,7 +8,7 @@ from pipelines.models import DesignSplit
 
 
 def take_in(bundle: DesignBundle) -> DesignSplit:
-    """Store the bundle and make its ``DesignSplit``, which a run is about to work on. The caller holds the transaction."""
+    """Store the bundle and make its ``DesignSplit`` for the run that begins. The caller holds the transaction."""
     design = DesignSplit(
         name=bundle.name,
         kind=bundle.kind,
