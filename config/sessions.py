@@ -8,4 +8,5 @@ class SessionStore(db.SessionStore):
     """Django's, which lets any cookie through to the database; one with a NUL in it would end there as an error."""
 
     def _validate_session_key(self, key: str | None) -> bool:
-        return bool(super()._validate_session_key(key)) and set(key or "") <= set(VALID_KEY_CHARS)
+        usual = super()._validate_session_key(key)  # type: ignore[misc]
+        return bool(usual) and set(key or "") <= set(VALID_KEY_CHARS)
