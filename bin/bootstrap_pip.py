@@ -28,7 +28,7 @@ def wheel_url() -> str:
     match = re.search(rf'href="([^"]*/{re.escape(WHEEL)}[^"]*)"', read(index).decode())
     if match is None:
         raise SystemExit(f"{index} does not offer {WHEEL}.")
-    return urljoin(index, match.group(1))
+    return str(urljoin(index, match[1]))
 
 
 def main() -> int:

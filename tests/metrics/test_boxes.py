@@ -1,4 +1,5 @@
 import itertools
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ def test_union_area_of_two_is_inclusion_and_exclusion(a: Box, b: Box) -> None:
 
 
 @given(st.lists(real_boxes, max_size=6), st.randoms())
-def test_union_area_knows_no_order_and_stays_in_its_frame(some: list[Box], random) -> None:
+def test_union_area_knows_no_order_and_stays_in_its_frame(some: list[Box], random: Random) -> None:
     clipped = [box.clip(UNIT_SQUARE) for box in some]
     shuffled = random.sample(clipped, len(clipped))
     assert union_area(shuffled) == pytest.approx(union_area(clipped), abs=1e-9)
@@ -67,7 +68,7 @@ def test_boxes_match_themselves_perfectly(some: list[KindedBox], iou: float) -> 
 
 
 @given(st.lists(kinded, max_size=6), st.lists(kinded, max_size=6), st.randoms())
-def test_a_match_knows_no_order(predicted: list[KindedBox], truth: list[KindedBox], random) -> None:
+def test_a_match_knows_no_order(predicted: list[KindedBox], truth: list[KindedBox], random: Random) -> None:
     match = match_boxes(predicted, truth, 0.5)
     shuffled = match_boxes(random.sample(predicted, len(predicted)), random.sample(truth, len(truth)), 0.5)
     mirrored = match_boxes(truth, predicted, 0.5)

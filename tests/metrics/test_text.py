@@ -1,3 +1,5 @@
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def test_rouge_l_is_twice_the_common_subsequence_over_both_lengths(a: list[str],
 
 
 @given(words, words, st.randoms())
-def test_bag_f1_knows_no_order_and_is_symmetric(a: list[str], b: list[str], random) -> None:
+def test_bag_f1_knows_no_order_and_is_symmetric(a: list[str], b: list[str], random: Random) -> None:
     assert bag_f1(random.sample(a, len(a)), b) == bag_f1(a, b) == bag_f1(b, a)
     assert rouge_l_f1(a, b) <= bag_f1(a, b) + 1e-12
 
