@@ -21,8 +21,8 @@ from ir_schemas.validation.soundness import check_schema, check_shape, finding_o
 MOST_FINDINGS = 100
 MOST_COMPARED = 100  # names looked through for a likely slip
 
-# What a schema can't be read with, as far as its references go.
-_FOREIGN = {"invalid-schema", "unknown-type", "invalid-pattern", "unsupported-draft"}
+# Errors with which a schema's references can't be followed, or not in bounded time.
+_UNREADABLE = {"invalid-schema", "unknown-type", "invalid-pattern", "unsupported-draft", "too-costly"}
 
 # Keywords of earlier drafts, which draft 2020-12 ignores, and what took their place.
 _FORMER = {
@@ -74,7 +74,7 @@ def lint_schema(schema: Any) -> list[SchemaFinding]:
         check_schema(schema, {}, RUST, assert_formats=True)
     except SchemaFault as fault:
         errors.extend(fault.findings)
-    if _FOREIGN.isdisjoint(error.code for error in errors):
+    if _UNREADABLE.isdisjoint(error.code for error in errors):
         errors.extend(_unused_errors(SchemaGraph(schema, {}, RUST)))
     if any(error.code == "unsupported-draft" for error in errors):
         return errors
