@@ -38,7 +38,8 @@ def pass_rates(model: type[Any], keys: list[Any]) -> dict[Any, tuple[int, int]]:
         created_at__gte=since,
         outcome__in=(ValidationOutcome.VALID, ValidationOutcome.INVALID),
     )
-    rows = judged.order_by().values_list(column).annotate(Count("pk", filter=Q(outcome="valid")), Count("pk"))
+    valid = Count("pk", filter=Q(outcome=ValidationOutcome.VALID))
+    rows = judged.order_by().values_list(column).annotate(valid=valid, checked=Count("pk"))
     return {key: (valid, checked) for key, valid, checked in rows}
 
 
