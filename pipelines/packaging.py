@@ -1,13 +1,12 @@
 """The modules of a run as one zip, laid out as HubSpot's CLI uploads them: ``modules/<name>.module/...``."""
 
-import io
 import uuid
-import zipfile
 from collections.abc import Iterable, Iterator
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from config.zips import zip_bytes
 from pipelines.models import GeneratedArtifact, PipelineRun
 from pipelines.models.runs import OutputType
 from pipelines.outputs import output_dir
@@ -23,11 +22,7 @@ def modules_zip(run_id: uuid.UUID) -> bytes | None:
     ).order_by("id")
     if not artifacts:
         return None
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in _files(artifacts):
-            archive.writestr(f"modules/{path}", content)
-    return buffer.getvalue()
+    return zip_bytes({f"modules/{path}": content for path, content in _files(artifacts)})
 
 
 def write_modules_zip(run: PipelineRun) -> str | None:

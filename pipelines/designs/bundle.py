@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from config.zips import zip_bytes
+
 DesignKind = Literal["html", "image"]
 
 
@@ -42,11 +44,7 @@ class DesignBundle:
 
     def to_zip(self) -> bytes:
         """The same bytes for the same files: entries sorted, times fixed."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(self.files):
-                archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), self.files[path], zipfile.ZIP_DEFLATED)
-        return buffer.getvalue()
+        return zip_bytes(self.files)
 
     @classmethod
     def from_zip(

@@ -1,17 +1,14 @@
-"""A module as a folder of files, and folders as one zip that HubSpot's CLI uploads (``hs upload <folder> <path>``)."""
+"""A module as the folder of files that HubSpot's CLI uploads."""
 
-import io
 import json
 import re
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.hubspot.fields import Field
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +40,6 @@ class HubspotModule:
             "module.js": self.js,
         }
         return {f"{self.folder}/{name}": content.encode() for name, content in contents.items()}
-
-    @classmethod
-    def from_ir(cls, module: Mapping[str, Any]) -> "HubspotModule":
-        """The module in a ``module_generate`` IR (its ``module`` object)."""
-        return cls(
-            name=module["name"],
-            html=module["html"],
-            fields=module["fields"],
-            meta=module["meta"],
-            css=module["css"],
-            js=module["js"],
-        )
-
-
-def module_zip(modules: Iterable[HubspotModule]) -> bytes:
-    """All modules' folders side by side in one zip; the same bytes for the same modules.
-
-    Raises ``ValueError`` when two modules have one name.
-    """
-    files: dict[str, bytes] = {}
-    for module in modules:
-        if f"{module.folder}/module.html" in files:
-            raise ValueError(f"two modules are named {module.name!r}")
-        files.update(module.files())
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(files):
-            archive.writestr(zipfile.ZipInfo(path, _EPOCH), files[path], zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
 
 
 def _json(data: Any) -> str:

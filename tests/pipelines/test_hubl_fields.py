@@ -1,8 +1,6 @@
 """Fields, configuration and the folder of a module."""
 
-import io
 import json
-import zipfile
 from typing import Any
 
 import jsonschema
@@ -21,7 +19,7 @@ from pipelines.hubspot.fields import (
     schema,
     url_value,
 )
-from pipelines.hubspot.module import HubspotModule, module_zip
+from pipelines.hubspot.module import HubspotModule
 from pipelines.hubspot.template import parse_hubl
 from pipelines.hubspot.tokens import TokenCount, count_tokens, shown_text
 
@@ -141,24 +139,15 @@ def test_shown_text_includes_forms_and_alternative_texts() -> None:
 
 
 def test_a_module_is_the_folder_that_hubspots_cli_uploads() -> None:
-    module = HubspotModule("cards", "<p></p>", [CARDS], META, css="p{}")
-    with zipfile.ZipFile(io.BytesIO(module_zip([module, HubspotModule("hero", "x", [], META)]))) as archive:
-        assert archive.namelist() == [
-            f"{name}.module/{file}"
-            for name in ("cards", "hero")
-            for file in ("fields.json", "meta.json", "module.css", "module.html", "module.js")
-        ]
-        assert json.loads(archive.read("cards.module/fields.json")) == [CARDS]
-        assert archive.read("cards.module/module.css") == b"p{}"
+    files = HubspotModule("cards", "<p></p>", [CARDS], META, css="p{}").files()
 
-
-def test_the_zip_of_the_same_modules_is_the_same_bytes() -> None:
-    modules = [HubspotModule(name, "x", [CARDS], META) for name in ("b", "a")]
-    assert module_zip(modules) == module_zip(reversed(modules))
+    assert sorted(files) == [
+        f"cards.module/{file}" for file in ("fields.json", "meta.json", "module.css", "module.html", "module.js")
+    ]
+    assert json.loads(files["cards.module/fields.json"]) == [CARDS]
+    assert files["cards.module/module.css"] == b"p{}"
 
 
 def test_names_are_checked_before_they_become_paths() -> None:
     with pytest.raises(ValueError, match="no module name"):
         HubspotModule("../evil", "x", [], META)
-    with pytest.raises(ValueError, match="two modules"):
-        module_zip([HubspotModule("a", "x", [], META)] * 2)
