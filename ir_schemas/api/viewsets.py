@@ -31,7 +31,9 @@ from ir_schemas.replay import replay
 from ir_schemas.validation import SchemaFinding, ValidationReport
 
 AnyVersion = IRSchema | IRSchemaDefinition
-ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=True, description="Of this state; for If-Match.")
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="Of this state; for If-Match."
+)
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag that the version was read with."
 )
@@ -71,16 +73,19 @@ class IRSchemaViewSet(GenericViewSet[Any]):
 
     @extend_schema(responses=serializers.SchemaVersionSerializer(many=True))
     def list(self, request: Request) -> Response:
+        """Versions, the newest first, without their schemas."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(serializers.SchemaVersionSerializer(page, many=True).data)
 
     @extend_schema(responses=serializers.SchemaDetailSerializer, parameters=[ETAG])
     def retrieve(self, request: Request, pk: Any) -> Response:
+        """A version with its schema and the text it was written as."""
         version = self.get_object()
         return Response(serializers.SchemaDetailSerializer(version).data, headers={"ETag": version.etag})
 
     @extend_schema(
         request=serializers.SchemaCreateSerializer,
+        parameters=[ETAG],
         responses={
             201: serializers.WrittenSchemaSerializer,
             409: OpenApiResponse(description="The owner has this very schema already: `schema-identical`."),
@@ -105,7 +110,7 @@ class IRSchemaViewSet(GenericViewSet[Any]):
 
     @extend_schema(
         request=serializers.SchemaEditSerializer,
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         responses={
             200: serializers.WrittenSchemaSerializer,
             409: OpenApiResponse(description="`schema-version-immutable` or `schema-identical`."),
@@ -129,6 +134,7 @@ class IRSchemaViewSet(GenericViewSet[Any]):
 
     @extend_schema(
         request=serializers.ActivateSerializer,
+        parameters=[ETAG],
         responses={
             200: serializers.SchemaDetailSerializer,
             409: OpenApiResponse(
@@ -152,6 +158,7 @@ class IRSchemaViewSet(GenericViewSet[Any]):
 
     @extend_schema(
         request=serializers.DeactivateSerializer,
+        parameters=[ETAG],
         responses={
             200: serializers.SchemaDetailSerializer,
             409: OpenApiResponse(description="The version is not in force: `schema-not-active`."),

@@ -22,6 +22,6 @@ def test_an_example_works(address: str, api: APIClient) -> None:
     assert api.get(address, headers={"Accept": "application/json"}).status_code == 200
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if "{" not in route])
+@pytest.mark.parametrize("route", [route for route, item in ROUTES.items() if "{" not in route and "get" in item])
 def test_a_list_is_in_the_guide(route: str) -> None:
     assert f"`GET {route}`" in GUIDE
