@@ -87,6 +87,23 @@ def document_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def let_any_json_be_null(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular, which describes a nullable field of any JSON as "anything or else null".
+
+    Null is both, and so would be valid for neither.
+    """
+    waiting: list[Any] = [result]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("oneOf") == [{}, {"type": "null"}]:
+                del value["oneOf"]
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return result
+
+
 def _with_problems(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     own = {
         status: response | BODY if status >= "400" else response for status, response in operation["responses"].items()

@@ -182,6 +182,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.let_any_json_be_null",
         "config.openapi.document_problems",
     ],
 }
