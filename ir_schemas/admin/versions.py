@@ -39,6 +39,9 @@ class SchemaAdmin(BaseAdmin):
     readonly_fields: tuple[str, ...] = RECORD
     facts: tuple[str, ...] = ()
 
+    class Media:
+        css = {"all": ("irline/schema-editor.css",)}
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         texts = {"check": editor_views.check, "example": editor_views.example}
@@ -66,7 +69,7 @@ class SchemaAdmin(BaseAdmin):
 
     @property
     def fieldsets(self) -> Any:
-        return ((None, {"fields": self.facts}), ("Record", {"fields": self.readonly_fields}))
+        return ((None, {"fields": self.facts}), ("Record", {"fields": self.readonly_fields, "classes": ("collapse",)}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """A version stays with the owner it was made for."""

@@ -62,15 +62,15 @@ class SchemaEditor {
         this.status.textContent = summary;
         this.area.setAttribute("aria-invalid", String(problems.some((each) => each.severity === "error")));
         const lines = this.area.value.split("\n");
-        const first = new Map();
-        for (const each of problems) if (!first.has(each.line)) first.set(each.line, each);
-        this.marks.replaceChildren(...[...first.values()].map((each) => this.mark(each, lines[each.line - 1] ?? "")));
+        const byLine = new Map();
+        for (const each of problems) byLine.set(each.line, [...(byLine.get(each.line) ?? []), each]);
+        this.marks.replaceChildren(...[...byLine.values()].map((here) => this.mark(here, lines[here[0].line - 1] ?? "")));
         this.list.replaceChildren(...problems.map((each) => this.entry(each)));
     }
 
-    mark(problem, line) {
+    mark([problem, ...more], line) {
         const mark = element("div", `editor-mark editor-mark-${problem.severity}`);
-        const note = element("span", "editor-note", problem.message);
+        const note = element("span", "editor-note", problem.message + (more.length ? ` (and ${more.length} more)` : ""));
         mark.style.top = `calc(var(--editor-pad) + ${problem.line - 1} * var(--editor-line))`;
         note.style.marginLeft = `${[...line.replaceAll("\t", "  ")].length + 2}ch`;
         mark.append(note);

@@ -90,5 +90,14 @@ document.addEventListener("submit", (event) => {
     bring(event.target);
 });
 
+const sight = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        sight.unobserve(target);
+        bring(target);
+    }
+});
+document.querySelectorAll("form[data-on-sight]").forEach((form) => sight.observe(form));
+
 const panel = document.querySelector("[data-check-url]");
 if (panel) new Trial(panel);
