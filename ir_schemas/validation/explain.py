@@ -87,7 +87,8 @@ class Explainer:
             for mismatch in found.here:
                 mismatch.via = mismatch.via or visit.via
                 yield mismatch
-            stack.extend(each if each.via else each._replace(via=visit.via) for each in reversed(found.below))
+            below = reversed(found.below)
+            stack.extend(below if visit.via is None else (each._replace(via=each.via or visit.via) for each in below))
 
     def _passes(self, visit: Visit) -> bool:
         """Tell whether the engine says that there is nothing to find here."""

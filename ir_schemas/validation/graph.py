@@ -68,6 +68,7 @@ class SchemaGraph:
         self._assert_formats = assert_formats
         self._made_library: Library | None = None
         self._nodes: dict[object, Node] = {}
+        self._targets: dict[tuple[object, str], Node] = {}
         self._places: dict[int, tuple[str, str]] = {}
         self._extents: dict[int, int] = {}
         self._small: dict[tuple[str, str], Check] = {}
@@ -97,19 +98,10 @@ class SchemaGraph:
 
     def follow(self, node: Node, keyword: str) -> Node:
         """Return what the node's `$ref` or `$dynamicRef` names. Raises DanglingReference."""
-        assert isinstance(node.schema, dict)  # noqa: S101 - a bool has no references
-        reference = node.schema[keyword]
-        try:
-            resolved = node.resolver.lookup(reference)
-        except (Unresolvable, ValueError) as error:
-            raise DanglingReference(self.location(node, keyword), reference) from error
-        contents: Any = resolved.contents
-        if not isinstance(contents, (dict, bool)):
-            raise DanglingReference(self.location(node, keyword), reference)
-        if id(contents) not in self._places:
-            self._index(reference.partition("#")[0] or node.uri, contents)
-        uri, pointer = self._places.get(id(contents)) or (node.uri, reference.partition("#")[2])
-        return self._node(contents, uri, pointer, resolved.resolver)
+        target = self._targets.get((node.key, keyword))
+        if target is None:
+            target = self._targets[node.key, keyword] = self._resolve(node, keyword)
+        return target
 
     def nodes(self) -> Iterator[Node]:
         """Yield every subschema met so far."""
@@ -177,6 +169,21 @@ class SchemaGraph:
             return self._library.compile({"$ref": reference})
         except SchemaRefused:
             return None
+
+    def _resolve(self, node: Node, keyword: str) -> Node:
+        assert isinstance(node.schema, dict)  # noqa: S101 - a bool has no references
+        reference = node.schema[keyword]
+        try:
+            resolved = node.resolver.lookup(reference)
+        except (Unresolvable, ValueError) as error:
+            raise DanglingReference(self.location(node, keyword), reference) from error
+        contents: Any = resolved.contents
+        if not isinstance(contents, (dict, bool)):
+            raise DanglingReference(self.location(node, keyword), reference)
+        if id(contents) not in self._places:
+            self._index(reference.partition("#")[0] or node.uri, contents)
+        uri, pointer = self._places.get(id(contents)) or (node.uri, reference.partition("#")[2])
+        return self._node(contents, uri, pointer, resolved.resolver)
 
     def _node(self, schema: Schema, uri: str, pointer: str, resolver: "Resolver[Any]") -> Node:
         key = (uri, pointer, _outermost_first(resolver) if self._dynamic_references else ())
