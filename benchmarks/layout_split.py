@@ -104,7 +104,10 @@ TRUTH_SCRIPT = """
     }
   };
   descend(document.body);
-  return {truth, width: window.innerWidth, height: document.documentElement.scrollHeight};
+  // A page lower than the window scrolls over the window's whole height, so its lowest box counts.
+  const bottoms = [...document.querySelectorAll('*')].map(element => element.getBoundingClientRect().bottom);
+  const height = Math.ceil(Math.min(document.documentElement.scrollHeight, Math.max(...bottoms)));
+  return {truth, width: window.innerWidth, height};
 }
 """
 
@@ -178,7 +181,9 @@ def read_samples(folder: Path) -> Iterator[Sample]:
 
 def read_sample(name: str, bundle: DesignBundle) -> Sample:
     async def look(page: Any) -> tuple[dict[str, Any], bytes]:
-        return await page.evaluate(TRUTH_SCRIPT), await page.screenshot(full_page=True, animations="disabled")
+        seen = await page.evaluate(TRUTH_SCRIPT)
+        clip = {"x": 0, "y": 0, "width": seen["width"], "height": seen["height"]}
+        return seen, await page.screenshot(full_page=True, clip=clip, animations="disabled")
 
     seen, picture = render_page(bundle, look).value
     width, height = seen["width"], seen["height"]

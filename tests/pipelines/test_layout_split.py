@@ -90,6 +90,15 @@ def test_plain_divs_fall_apart_at_headings_and_backgrounds() -> None:
     assert [part["heading"] for part in found] == ["First", "Second", None, "Third"]
 
 
+def test_a_bar_of_links_at_the_top_is_a_part_without_being_a_landmark() -> None:
+    body = "<p>" + "Something worth the reader's while. " * 90 + "</p>"
+    found = parts(
+        f"""<body style="margin:0"><div><div style="padding:20px"><a href="a">One</a> <a href="b">Two</a></div>
+        <div style="padding:80px"><h2>The only part</h2>{body}</div></div><div style="padding:40px">© 2024</div>"""
+    )
+    assert kinds(found) == ["header", "content", "footer"]
+
+
 def test_an_introduction_stays_with_its_details() -> None:
     found = parts(
         """<body><div><h2>Our team</h2><p>Three people.</p></div>

@@ -164,7 +164,7 @@ class _Walk:
         if kind is None and sum(self._leads_to_landmark(kid) for kid in kids) >= 2:
             return True
         is_frame = node.box.height >= 0.4 * self.size.height and not is_inside
-        if is_frame and any(landmark(kid) in ("nav", "footer") for kid in kids):
+        if is_frame and (self._is_navigation(kids[0]) or any(landmark(kid) in ("nav", "footer") for kid in kids)):
             return True
         if is_inside and node.box.height < TALL_SECTION:
             return False
