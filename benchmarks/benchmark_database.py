@@ -21,6 +21,7 @@ def scratch_database() -> Iterator[None]:
     from ir_schemas.active import stop_listening
 
     configured = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"benchmark_{os.getpid()}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         yield
