@@ -17,6 +17,7 @@ from pipelines.steps.layout_split.page import (
     Node,
     Page,
     Style,
+    enclosing,
     find_body,
     language_of,
     own_text,
@@ -131,12 +132,6 @@ def _wrap_what_has_no_box(body: Node) -> None:
         node.children = [child for child in node.children if child.box.area > 1]
         if node.box.area <= 1 and node.children:
             node.box = enclosing([child.box for child in node.children])
-
-
-def enclosing(boxes: list[Box]) -> Box:
-    """The smallest box around all of a list that is not empty."""
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
 
 
 def shrink(picture: bytes) -> bytes:

@@ -87,6 +87,12 @@ class Page:
     language: str | None
 
 
+def enclosing(boxes: list[Box]) -> Box:
+    """The smallest box around all of a list that is not empty."""
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
+
+
 def check_html(content: bytes, name: str) -> None:
     """Refuse what is not a page before anything parses it. Raises ``StepError``."""
     if not content.strip(b"\xef\xbb\xbf \t\r\n\x00"):

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from metrics.boxes import Box
-from pipelines.steps.layout_split.capture import enclosing
-from pipelines.steps.layout_split.page import CONTROL_TAGS, HEADING_TAGS, INLINE_TAGS, MEDIA_TAGS, Node, Page, word_set
+from pipelines.steps.layout_split.page import (
+    CONTROL_TAGS,
+    HEADING_TAGS,
+    INLINE_TAGS,
+    MEDIA_TAGS,
+    Node,
+    Page,
+    enclosing,
+    word_set,
+)
 
 LANDMARK_ROLES = {
     "banner": "header",
