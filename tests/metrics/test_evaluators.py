@@ -64,9 +64,7 @@ def test_one_box_does_not_overlap_and_no_box_has_no_overlap() -> None:
 
 
 @given(splits, st.randoms())
-def test_split_metrics_are_ratios_and_know_no_order(
-    bounds: list[tuple[float, ...]], random: Random
-) -> None:
+def test_split_metrics_are_ratios_and_know_no_order(bounds: list[tuple[float, ...]], random: Random) -> None:
     shuffled = random.sample(bounds, len(bounds))
     for key in ("split_coverage", "overlap_ratio"):
         value = measure(key, split(*bounds)).value
