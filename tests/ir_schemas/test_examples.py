@@ -62,7 +62,7 @@ def test_where_an_example_is_beyond_guessing_the_remedy_is_named(schema: Any) ->
     started = time.process_time()
     with pytest.raises(NoExampleError, match="Write one under `examples`"):
         example_document(schema)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 20
 
 
 def test_a_broken_schema_is_refused() -> None:
