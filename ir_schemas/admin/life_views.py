@@ -53,7 +53,7 @@ def set_level(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         level = CompatibilityLevel(form.cleaned_data["level"])
         line = require_compatibility(owner=owner_of(version), level=level)
         admin.log_change(request, line, f"Required compatibility set to {level.value}.")
-        messages.success(request, f"Versions of {owner_of(version)} must keep now: {level.label}.")
+        messages.success(request, f"What {owner_of(version)} requires now: {level.label}.")
     else:
         messages.error(request, "Choose one of the levels that are offered.")
     return redirect(page_url(version, "change"))

@@ -16,7 +16,8 @@ from ir_schemas.validation import (
     parse_json,
 )
 
-SCHEMA_TEXT = Limits(max_bytes=1_000_000, max_depth=100, max_values=50_000)
+# So much is checked in less than a second, over and over while somebody types.
+SCHEMA_TEXT = Limits(max_bytes=1_000_000, max_depth=100, max_values=30_000)
 DOCUMENT_TEXT = Limits(max_bytes=1_000_000, max_values=50_000)
 
 

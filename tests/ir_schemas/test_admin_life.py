@@ -193,7 +193,7 @@ def test_the_version_in_force_is_retired_with_a_reason(client: Client, boss: Use
 def test_the_level_that_a_line_requires_is_set(client: Client, boss: User, line: Any) -> None:
     answer = act(client, line[1], "level", level="full")
 
-    assert "must keep now" in answer.content.decode()
+    assert "requires now: Full" in answer.content.decode()
     assert SchemaLine.objects.get(step_version=line[0].step_version).compatibility == "full"
     assert "Choose one of the levels" in act(client, line[1], "level", level="most").content.decode()
     assert client.get(url(line[1], "level")).status_code == 405
