@@ -199,9 +199,9 @@ def test_json_is_saved_as_written(client: Client, boss: User) -> None:
 
 
 def test_a_new_json_field_is_empty(client: Client, boss: User) -> None:
-    form = client.get(reverse("admin:ir_schemas_irschema_add")).context["adminform"].form
+    form = client.get(reverse("admin:pipelines_pipelineversion_add")).context["adminform"].form
 
-    assert form["schema"].value() == ""
+    assert form["dag"].value() == ""
 
 
 def test_code_is_shown_as_it_stands(client: Client, boss: User) -> None:

@@ -28,7 +28,8 @@ def addresses(patterns: list[Any] | None = None, above: str = "/") -> Iterator[t
             for kind, sample in samples.items():
                 for name in pattern.pattern.converters:
                     here = here.replace(f"<{kind}:{name}>", sample)
-            yield here, getattr(pattern.callback, "actions", None) or {"get": "get"}
+            # A copy: the view adds "head" to its own when it is called.
+            yield here, dict(getattr(pattern.callback, "actions", None) or {"get": "get"})
 
 
 ADDRESSES = dict(addresses())

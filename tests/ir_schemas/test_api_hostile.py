@@ -1,6 +1,6 @@
 """Bodies made to hang, crash or reach out, sent to every door of the registry that takes one.
 
-Each is answered within a second of processor time, with a refusal or a verdict and never an error of ours, and nothing
+Each is answered within a moment of processor time, with a refusal or a verdict and never an error of ours, and nothing
 of it is stored.
 """
 
