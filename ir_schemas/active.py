@@ -6,6 +6,7 @@ every time. So an answer is as old as the notification's way here, and ``TRUSTED
 get lost without the connection noticing (a broken network, a pooler in transaction mode).
 """
 
+import atexit
 import logging
 import os
 import threading
@@ -157,6 +158,8 @@ class _Listener:
             parameters = _parameters()
             self._thread = threading.Thread(target=self._run, args=(parameters,), name="ir-schema-changes", daemon=True)
             self._thread.start()
+            # An embedded server stops with its last process; whoever still listens then would complain.
+            atexit.register(self.stop)
 
     def stop(self) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from ir_schemas.validation.ranking import Tally
 from ir_schemas.validation.redaction import shorten
 from ir_schemas.validation.report import IRError
 
-SCHEMA_LIMITS = Limits(max_bytes=2_000_000, max_depth=100, max_values=100_000)
+SCHEMA_LIMITS = Limits(max_bytes=2_000_000, max_depth=100, max_values=40_000)
 LONGEST_PATTERN = 2_000
 MOST_FINDINGS = 50
 
