@@ -31,10 +31,6 @@ class InvalidDag(InvalidInput):
     code = "dag-invalid"
 
 
-class VersionFrozen(DomainError):
-    code = "pipeline-version-frozen"
-
-
 class RunFinished(DomainError):
     code = "run-finished"
 

@@ -12,11 +12,6 @@ class UnknownHandlerError(LookupError):
     """This process has no code for a handler. The step is left for one that has."""
 
 
-def handlers() -> list[str]:
-    """The names that this installation knows, sorted."""
-    return sorted(settings.PIPELINE_STEPS)
-
-
 def handler(name: str) -> StepFunction:
     """The function behind ``name``. Raises ``UnknownHandlerError`` when there is none or it cannot be imported."""
     try:
