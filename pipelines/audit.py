@@ -6,7 +6,7 @@ Bodies stay where they are; the log holds their sizes and hashes.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from config.canonical import content_hash
+from config.canonical import content_hash, hash_of_canonical
 from config.models import uuid7
 from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
@@ -38,12 +38,16 @@ def test_run_rows(
     verdict: Verdict | None,
     error: Mapping[str, Any] | None,
     duration_ms: float,
+    ir_text: bytes | None,
 ) -> dict[str, Any]:
-    """The ``TestRun`` of one attempt and its ``TestResult``s, by column; the database adds the times."""
+    """The ``TestRun`` of one attempt and its ``TestResult``s, by column; the database adds the times.
+
+    ``ir_text`` is the canonical form of an IR that was judged.
+    """
     outputs = result.outputs if result else ()
     quality = [output for output in outputs if isinstance(output, ValidationResultOutput)]
     checks = [_ir_validation(verdict)]
-    checks += map(_quality_check, quality) if quality else [_prompt_io(claim, verdict, result, duration_ms)]
+    checks += map(_quality_check, quality) if quality else [_prompt_io(claim, result, ir_text, duration_ms)]
     test_run_id = uuid7()
     test_run = {
         "id": test_run_id,
@@ -105,10 +109,10 @@ def _check(name: str, status: Status, details: Mapping[str, Any], duration_ms: f
     return {"name": name, "status": status, "details": dict(details), "duration_ms": duration_ms}
 
 
-def _prompt_io(claim: Claim, verdict: Verdict | None, result: StepResult | None, duration_ms: float) -> dict[str, Any]:
+def _prompt_io(claim: Claim, result: StepResult | None, ir_text: bytes | None, duration_ms: float) -> dict[str, Any]:
     details: dict[str, Any] = {"paramsSha256": content_hash(claim.params)}
-    if result is not None and verdict is not None:
-        details["irSha256"] = content_hash(result.ir)
+    if ir_text is not None:
+        details["irSha256"] = hash_of_canonical(ir_text)
     return _check("Prompt IO", Status.PASSED if result else Status.FAILED, details, duration_ms)
 
 

@@ -59,7 +59,9 @@ def attempt(conductor: Conductor, claim: Claim, reporter: Reporter) -> Settlemen
     verdict = _validate(conductor, claim, result)
     error = _refused(verdict) if verdict.blocks else None
     measured = _measure(conductor, claim, result, verdict, duration_ms)
-    settlement = _settlement(conductor, claim, error=error, duration_ms=duration_ms, result=result, verdict=verdict)
+    settlement = _settlement(
+        conductor, claim, error=error, duration_ms=duration_ms, result=result, verdict=verdict, ir_text=ir_text
+    )
     artifact = artifact_row(step_run_id=claim.step_run_id, attempt=claim.attempt, ir_text=ir_text, verdict=verdict)
     metrics = result_rows(step_run_id=claim.step_run_id, attempt=claim.attempt, measured=measured)
     return replace(
@@ -144,8 +146,17 @@ def _settlement(
     duration_ms: float,
     result: StepResult | None = None,
     verdict: Verdict | None = None,
+    ir_text: bytes | None = None,
 ) -> Settlement:
-    records = test_run_rows(conductor.run, claim, result=result, verdict=verdict, error=error, duration_ms=duration_ms)
+    records = test_run_rows(
+        conductor.run,
+        claim,
+        result=result,
+        verdict=verdict,
+        error=error,
+        duration_ms=duration_ms,
+        ir_text=ir_text,
+    )
     return Settlement(claim, duration_ms, error=error, records=records)
 
 
