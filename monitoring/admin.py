@@ -6,9 +6,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
-from monitoring.models import FeatureFlag, TestResult, TestRun
+from monitoring.models import SCORES, FeatureFlag, TestResult, TestRun
 
 WHY = "The audit log says what happened when it happened, so nobody can change it here."
+TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+SCORE_FIELDS = tuple(f"score_{name}" for name in SCORES if name != "overall")
 RUN_COLOURS = {"running": "info", "passed": "success", "failed": "danger", "error": "danger"}
 RESULT_COLOURS = {"passed": "success", "warning": "warning", "failed": "danger", "skipped": "default"}
 
@@ -33,14 +35,20 @@ class TestRunAdmin(ReadOnlyAdmin):
         "artifact_id",
     )
     list_select_related = ("step_run", "design_split")
-    list_filter = ("type", "status", "started_at")
+    list_filter = ("type", "status", "source", "started_at")
     search_fields = ("=id", "=run_group_id", "=step_run__id", "=design_split__id", "design_split__name")
     date_hierarchy = "started_at"
     inlines = (TestResultInline,)
     fieldsets = (
         (None, {"fields": ("type", "status", "started_at", "completed_at", "summary")}),
-        ("About", {"fields": ("step_run", "attempt", "design_split", "artifact", "module", "run_group_id")}),
-        ("Record", {"fields": ("id", "created_at")}),
+        (
+            "About",
+            {"fields": ("pipeline", "step_run", "attempt", "design_split", "artifact", "module", "run_group_id")},
+        ),
+        ("Prompt", {"fields": ("process", "prompt", "provider", "model")}),
+        ("Cost", {"fields": (TOKENS, ("cost_usd", "latency_ms"))}),
+        ("Verdict", {"fields": (("validation_passed", "error_count"), ("grade", "score_overall"), SCORE_FIELDS)}),
+        ("Record", {"fields": ("source", "recorded_by", "idempotency_key", "id", "created_at")}),
     )
 
     @admin.display(description="Took")

@@ -1,11 +1,22 @@
 """The audit log of AI and quality runs, and the flags that open and close things."""
 
+from typing import Any
+
 import pghistory
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from config.models import Record
+
+SCORES = ("overall", "html", "accessibility", "performance", "hubspot", "seo", "tailwind")
+
+
+def _subject(model: str) -> Any:
+    """What a run is about. Readers find runs by it through indexes that carry more columns than the key alone."""
+    return models.ForeignKey(
+        model, on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="test_runs"
+    )
 
 
 class TestRun(Record):
@@ -22,6 +33,11 @@ class TestRun(Record):
         PASSED = "passed", "Passed"
         FAILED = "failed", "Failed"
         ERROR = "error", "Error"
+
+    class Source(models.TextChoices):
+        ENGINE = "engine", "Engine"
+        API = "api", "API"
+        OTLP = "otlp", "OpenTelemetry"
 
     type = models.CharField(max_length=8, choices=Type)
     status = models.CharField(max_length=8, choices=Status)
@@ -43,6 +59,37 @@ class TestRun(Record):
     completed_at = models.DateTimeField(null=True, blank=True)
     summary = models.JSONField(default=dict, blank=True)
 
+    # What readers filter and sum on, beside the JSON. Unknown is null, never 0.
+    prompt = _subject("pipelines.AIPrompt")
+    process = _subject("pipelines.AIProcess")
+    pipeline = _subject("pipelines.PipelineDefinition")
+    model = models.CharField(max_length=200, blank=True, default="", db_default="")
+    provider = models.CharField(max_length=80, blank=True, default="", db_default="")
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    tokens_cached = models.PositiveIntegerField(null=True, blank=True, help_text="Of tokens in, those read from cache.")
+    tokens_reasoning = models.PositiveIntegerField(null=True, blank=True, help_text="Of tokens out, those not shown.")
+    cost_usd = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    validation_passed = models.BooleanField(null=True, blank=True)
+    error_count = models.PositiveIntegerField(null=True, blank=True, help_text="Of the validation; null if none was.")
+    grade = models.CharField(max_length=10, blank=True, default="", db_default="")
+    score_overall = models.FloatField(null=True, blank=True)
+    score_html = models.FloatField(null=True, blank=True)
+    score_accessibility = models.FloatField(null=True, blank=True)
+    score_performance = models.FloatField(null=True, blank=True)
+    score_hubspot = models.FloatField(null=True, blank=True)
+    score_seo = models.FloatField(null=True, blank=True)
+    score_tailwind = models.FloatField(null=True, blank=True)
+
+    # Where the row comes from, and the sender's own name for it.
+    source = models.CharField(max_length=8, choices=Source, default=Source.ENGINE, db_default=Source.ENGINE.value)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
+    idempotency_key = models.CharField(max_length=200, blank=True, default="", db_default="")
+    payload_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+
     class Meta(Record.Meta):
         db_table = "test_run"
         indexes = [models.Index(fields=["type", "-id"], name="test_run_by_type")]
@@ -59,6 +106,22 @@ class TestRun(Record):
             models.CheckConstraint(
                 name="test_run_completed_after_start",
                 condition=Q(completed_at__isnull=True) | Q(completed_at__gte=F("started_at")),
+            ),
+            models.UniqueConstraint(
+                fields=["recorded_by", "source", "type", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="test_run_recorded_once",
+            ),
+            models.CheckConstraint(
+                name="test_run_cost_not_negative", condition=Q(cost_usd__isnull=True) | Q(cost_usd__gte=0)
+            ),
+            models.CheckConstraint(
+                name="test_run_latency_not_negative", condition=Q(latency_ms__isnull=True) | Q(latency_ms__gte=0)
+            ),
+            models.CheckConstraint(name="test_run_source_known", condition=Q(source__in=["engine", "api", "otlp"])),
+            models.CheckConstraint(
+                name="test_run_scores_0_to_100",
+                condition=Q(**{f"score_{name}__range": (0, 100) for name in SCORES}),
             ),
         ]
 

@@ -12,6 +12,7 @@ from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
 from pipelines.claims import Claim
 from pipelines.models import PipelineRun
+from pipelines.recording.columns import score_columns, validation_columns
 from pipelines.steps.contract import Output, StepResult, ValidationResultOutput
 
 Status = TestResult.Status
@@ -59,6 +60,9 @@ def test_run_rows(
         "design_split_id": run.design_split_id,
         "artifact_id": _artifact_id(quality),
         "run_group_id": run.run_group_id,
+        "pipeline_id": run.pipeline_id,
+        "latency_ms": duration_ms,
+        **_columns(result, verdict),
     }
     return {
         "testRun": test_run,
@@ -70,6 +74,16 @@ def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun
     if error is not None:
         return TestRun.Status.ERROR
     return TestRun.Status.FAILED if verdict is not None and verdict.is_valid is False else TestRun.Status.PASSED
+
+
+def _columns(result: StepResult | None, verdict: Verdict | None) -> dict[str, Any]:
+    columns: dict[str, Any] = score_columns(result.ir) if result else {}
+    if verdict is not None:
+        columns |= validation_columns(passed=verdict.is_valid, error_count=verdict.error_count)
+    if result is not None and result.usage is not None:
+        usage = result.usage
+        columns |= {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost_usd": usage.total_cost_usd}
+    return columns
 
 
 def _summary(

@@ -60,10 +60,16 @@ BEGIN
     IF records ? 'testRun' THEN
         INSERT INTO test_run (
             id, created_at, type, status, design_split_id, artifact_id, step_run_id, attempt, run_group_id, started_at,
-            completed_at, summary
+            completed_at, summary, prompt_id, process_id, pipeline_id, model, provider, tokens_in, tokens_out,
+            tokens_cached, tokens_reasoning, cost_usd, latency_ms, validation_passed, error_count, grade, score_overall,
+            score_html, score_accessibility, score_performance, score_hubspot, score_seo, score_tailwind
         )
         SELECT t.id, moment, t.type, t.status, t.design_split_id, t.artifact_id, t.step_run_id, t.attempt,
-               t.run_group_id, s.started_at, GREATEST(moment, s.started_at), t.summary
+               t.run_group_id, s.started_at, GREATEST(moment, s.started_at), t.summary, t.prompt_id, t.process_id,
+               t.pipeline_id, COALESCE(t.model, ''), COALESCE(t.provider, ''), t.tokens_in, t.tokens_out,
+               t.tokens_cached, t.tokens_reasoning, t.cost_usd, t.latency_ms, t.validation_passed, t.error_count,
+               COALESCE(t.grade, ''), t.score_overall, t.score_html, t.score_accessibility, t.score_performance,
+               t.score_hubspot, t.score_seo, t.score_tailwind
         FROM jsonb_populate_record(NULL::test_run, records -> 'testRun') t
         JOIN pipelines_steprun s ON s.id = t.step_run_id;
         INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)

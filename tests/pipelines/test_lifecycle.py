@@ -1,6 +1,7 @@
 """What a step leaves behind: all of its records, or none."""
 
 import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,21 @@ def test_the_audit_log_mirrors_each_step() -> None:
         ("html", "passed"),
         ("IR Validation", "skipped"),
     }
+
+
+def test_what_readers_sum_on_stands_in_columns() -> None:
+    building.contract("emit", {"type": "object", "required": ["answer"]})
+    run = building.run(building.pipeline({"key": "a", "params": {"usage": True, "ir": {"grade": 1, "scores": [2]}}}))
+    building.run(building.pipeline(*DESIGN_NODES), design=PAGE)
+
+    ai = TestRun.objects.filter(pipeline=run.pipeline_id, tokens_in__isnull=False).get()
+    assert (ai.tokens_in, ai.tokens_out, ai.cost_usd) == (3, None, Decimal("0.5"))
+    assert (ai.validation_passed, ai.error_count) == (False, 1)
+    assert (ai.grade, ai.score_overall, ai.source) == ("", None, TestRun.Source.ENGINE)
+    assert ai.latency_ms is not None
+    quality = TestRun.objects.filter(type=TestRun.Type.QUALITY)
+    assert set(quality.values_list("score_overall", "score_html", "score_seo", "grade")) == {(95.0, 95.0, None, "A")}
+    assert set(quality.values_list("validation_passed", "error_count")) == {(None, None)}
 
 
 def test_a_refusal_fails_the_run_with_its_own_words() -> None:
