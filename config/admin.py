@@ -11,12 +11,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from knox.models import AuthToken, get_digest_token
 from knox.settings import CONSTANTS
+from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from config.admin_base import BaseAdmin, linked
 
 admin.site.index_title = "Overview"
 admin.site.unregister([User, Group, AuthToken])
+# Jobs come and go within milliseconds, and say nothing that step runs don't say better.
+admin.site.unregister(ProcrastinateJob)
 
 
 @admin.register(User)

@@ -25,6 +25,7 @@ SIDEBAR: dict[str, Any] = {
             "items": [
                 _model("Pipeline runs", "play_circle", "pipelines.pipelinerun"),
                 _model("Step runs", "steps", "pipelines.steprun"),
+                _model("Step logs", "subject", "pipelines.steplog"),
                 _model("IR artifacts", "data_object", "ir_schemas.irartifact"),
                 _model("Metric results", "speed", "metrics.metricresult"),
                 _model("Output links", "link", "pipelines.stepoutputlink"),
@@ -47,6 +48,7 @@ SIDEBAR: dict[str, Any] = {
                 _model("Pipeline versions", "history", "pipelines.pipelineversion"),
                 _model("Steps", "extension", "pipelines.stepdefinition"),
                 _model("Step versions", "history", "pipelines.stepversion"),
+                _model("Pools", "pool", "pipelines.concurrencypool"),
                 _model("AI processes", "psychology", "pipelines.aiprocess"),
                 _model("Prompts", "chat", "pipelines.aiprompt"),
                 _model("Embeddings", "hub", "pipelines.embedding"),

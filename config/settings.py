@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
     "config.apps.ConfigConfig",
     "ir_schemas",
     "metrics",
@@ -195,6 +196,11 @@ if IR_VALIDATION_MODE not in {"off", "log", "enforce"}:
     raise ImproperlyConfigured(f"IR_VALIDATION_MODE is {IR_VALIDATION_MODE!r}; it must be off, log or enforce.")
 MONITORING_API_ENABLED: bool = value("MONITORING_API_ENABLED")
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
+PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")
+if PIPELINE_EXECUTOR not in {"inline", "distributed"}:
+    raise ImproperlyConfigured(f"PIPELINE_EXECUTOR is {PIPELINE_EXECUTOR!r}; it must be inline or distributed.")
+PIPELINE_LEASE_MS: int = value("PIPELINE_LEASE_MS")
+PIPELINE_SWEEP_MS: int = value("PIPELINE_SWEEP_MS")
 INLINE_EXECUTOR_THREADS: int = value("INLINE_EXECUTOR_THREADS")
 
 # The functions that step versions can name as their handler

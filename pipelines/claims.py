@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.scheduling import Item
 from pipelines.steps.contract import Output
@@ -32,7 +32,8 @@ class Settlement:
     """How an attempt ended and what it leaves. Without ``error`` (``{code, message}``) it is completed.
 
     ``records`` are rows as ``pipelines_carry`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
-    domain rows. ``lost`` says that nobody handed this in: the attempt's lease ran out.
+    domain rows. ``kind`` says how an attempt ended that did not end by itself: its lease ran out (``lost``), its time
+    did (``overdue``), or its worker was stopped and gave it back (``released``).
     """
 
     claim: Claim
@@ -43,4 +44,4 @@ class Settlement:
     ir_text: bytes | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     outputs: Sequence[Output] = ()
-    lost: bool = False
+    kind: Literal["", "lost", "overdue", "released"] = ""

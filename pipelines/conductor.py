@@ -5,56 +5,90 @@ writes names the revision it decided on; when somebody else was quicker, the row
 made anew.
 """
 
+import json
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 
 from config.models import uuid7
 from metrics.models import MetricProfileItem
 from metrics.services import profile_items
-from pipelines import definitions, leases, store
+from pipelines import definitions, store
 from pipelines.claims import Claim, Settlement
 from pipelines.context import effective_params
 from pipelines.dag import Graph, Node
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import open_bundle
 from pipelines.designs.summary import refresh_design
+from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
 from pipelines.models import PipelineRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.outputs import write_outputs
+from pipelines.registry import is_registered
 from pipelines.results import Results
 from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, lost_delay_ms, next_moves, retry_delay_ms
 from pipelines.state import RunState
 
 MAX_REASON = 500
+CANDIDATES = 4
+"""How many steps a process offers to take one of, where others may be quicker."""
 
 Decision = Callable[[RunState], Iterator[Moves]]
 
 
-class Conductor:
-    """Claims and settles the steps of one run."""
+class Settled(NamedTuple):
+    """What became of a result. An ``overdue`` one was refused because its time was up, and still holds its lease."""
 
-    def __init__(self, run: PipelineRun, graph: Graph, step_versions: Mapping[uuid.UUID, StepVersion]) -> None:
+    accepted: bool
+    claims: list[Claim]
+    overdue: bool = False
+
+
+class Conductor:
+    """Claims and settles the steps of one run.
+
+    With a ``dispatcher`` other processes share the run, and it passes on what becomes ready and is not claimed here.
+    ``finished`` says that this process wrote the run's end.
+    """
+
+    def __init__(
+        self,
+        run: PipelineRun,
+        graph: Graph,
+        step_versions: Mapping[uuid.UUID, StepVersion],
+        dispatcher: Dispatcher | None,
+        handlers: Collection[str] | None = None,
+    ) -> None:
         self.run = run
         self.graph = graph
         self.results = Results(run.pk)
+        self.finished = False
+        self._dispatcher = dispatcher
+        self._handlers = handlers
         self._step_versions = step_versions
         self._profiles: dict[str, list[MetricProfileItem]] = {}
         self._lock = threading.RLock()
         self._state = self._read()
 
     @classmethod
-    def of(cls, run_id: uuid.UUID) -> "Conductor":
-        """Take up a run, whoever began it."""
+    def of(
+        cls, run_id: uuid.UUID, *, executor: str | None = None, handlers: Collection[str] | None = None
+    ) -> "Conductor":
+        """Take up a run, whoever began it, for the given executor or the one in the settings.
+
+        Only steps of these ``handlers`` are claimed; None are all that this process has code for.
+        """
         run = PipelineRun.objects.select_related("pipeline", "design_split").get(pk=run_id)
         graph = definitions.frozen_graph(run)
         ids = {definitions.frozen_step_version(node) for node in graph.nodes}
-        return cls(run, graph, StepVersion.objects.in_bulk(list(ids)))
+        dispatcher = dispatcher_of(executor or settings.PIPELINE_EXECUTOR)
+        return cls(run, graph, StepVersion.objects.in_bulk(list(ids)), dispatcher, handlers)
 
     def step_version(self, item: Item) -> StepVersion:
         return self._step_versions[definitions.frozen_step_version(self.graph.node(item.node_key))]
@@ -81,61 +115,71 @@ class Conductor:
         with self._lock:
             self._state = self._read()
 
-    def ready(self) -> list[Item]:
-        """What could be claimed now, as far as this process knows."""
+    def ready(self, limit: int) -> list[Item]:
+        """What could be claimed now, as far as this process knows: at most ``limit`` items."""
         with self._lock:
-            return self._state.ready()
+            return self._state.ready(limit)
 
     def advance(self) -> None:
         """Look at the whole graph and carry out what comes next: at the start of a run, and to heal one."""
         self._carry(None, self._next(touched=None), wanted=0)
 
     def cancel(self) -> None:
-        """Cancel all that does not run. The run's row says already that its cancellation was requested."""
+        """Cancel all that has not settled, and end the run."""
 
         def decide(state: RunState) -> Iterator[Moves]:
             yield cancel_moves(self.graph, state)
-            yield next_moves(self.graph, state)
 
         self._carry(None, decide, wanted=0)
 
     def reclaim(self) -> None:
-        """Take back what nobody works on any more: try again, or fail where that happened too often."""
-        for item, step_run_id, token, attempt in store.expired(self.run.pk):
+        """Take back what nobody works on any more, or too long: try again, or fail where that happened too often."""
+        for item, step_run_id, token, attempt, overdue in store.given_up(self.run.pk):
             claim = Claim(item, step_run_id, token, attempt, {}, None)
-            error = {
-                "code": "worker-lost",
-                "message": f"The process that ran {claim.name} stopped before it was done (attempt {attempt}).",
-            }
-            self.refresh()
-            self.settle(Settlement(claim, 0.0, error=error, lost=True))
+            if item not in self._state.rows:
+                self.refresh()
+            self.settle(self.timed_out(claim) if overdue else _lost(claim))
+
+    def timed_out(
+        self, claim: Claim, *, duration_ms: float = 0.0, records: Mapping[str, Any] | None = None
+    ) -> Settlement:
+        """The settlement of an attempt whose ``timeoutMs`` is over."""
+        limit = self.node(claim.item).timeout_ms or 0
+        message = (
+            f"Step {claim.name} took longer than its timeoutMs of {limit:,} (attempt {claim.attempt}), so it was "
+            "given up. Raise timeoutMs, or give the step less to do."
+        )
+        error = {"code": "timed-out", "message": message}
+        return Settlement(claim, duration_ms, error=error, records=records or {}, kind="overdue")
 
     def claim(self, items: Sequence[Item]) -> list[Claim]:
         """Take ready step runs; those that another process was quicker with are left out."""
         with self._lock:
-            wanted = self._wanted(items)
+            if any(item not in self._state.rows for item in items):
+                self._state = self._read()
+            wanted = self._wanted([item for item in items if item in self._state.rows])
             if not wanted:
                 return []
-            answer = store.claim(self.run.pk, list(wanted.values()))
+            answer = store.claim(self.run.pk, self._claiming(wanted, len(wanted)))
             return self._take(wanted, answer)
 
-    def settle(self, settlement: Settlement, *, claim_next: int = 0) -> tuple[bool, list[Claim]]:
+    def settle(self, settlement: Settlement, *, claim_next: int = 0) -> Settled:
         """Write what an attempt came to, and what follows, and claim up to ``claim_next`` steps, in one transaction.
 
-        Returns whether the result was accepted, and the claims. A result whose lease was lost is discarded whole.
+        A result whose lease was lost is discarded whole, and so is one that came too late.
         """
         item = settlement.claim.item
         if settlement.error is None and settlement.ir_text is not None:
             self.results.remember(item, settlement.ir, settlement.metrics, len(settlement.ir_text))
         try:
-            accepted, claims = self._carry(settlement, self._next(touched=[item.node_key]), wanted=claim_next)
+            settled = self._carry(settlement, self._next(touched=[item.node_key]), wanted=claim_next)
         except BaseException:
             self.results.forget(item)
             self.refresh()
             raise
-        if not accepted:
+        if not settled.accepted:
             self.results.forget(item)
-        return accepted, claims
+        return settled
 
     def _next(self, *, touched: Sequence[str] | None) -> Decision:
         def decide(state: RunState) -> Iterator[Moves]:
@@ -143,113 +187,160 @@ class Conductor:
 
         return decide
 
-    def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int) -> tuple[bool, list[Claim]]:
-        while True:
-            with self._lock:
-                call = self._call(settlement, decide)
-                chosen = self._wanted(self._state.ready()[:wanted])
-                if chosen:
-                    call["claims"] = list(chosen.values())
-                answer = self._write(call, settlement)
+    def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int) -> Settled:
+        records = json.dumps(settlement.records, default=str) if settlement and settlement.records else None
+        with self._lock:
+            while True:
+                with self._state.trying():
+                    wording = self._word(settlement, decide)
+                    chosen = self._wanted(self._state.ready(CANDIDATES if wanted and self._dispatcher else wanted))
+                    call = wording.call | (self._claiming(chosen, wanted) if chosen else {})
+                    answer = self._write(call, records, settlement, wording.ready)
+                    if answer.outcome == "done":
+                        self._state.keep(answer.revision)
                 if answer.outcome == "done":
-                    self._state.revision = answer.revision
-                    return True, self._take(chosen, answer)
-                self._state = self._read()
-                if answer.outcome == "lost":
-                    return False, []
+                    self.finished = self.finished or "finish" in call
+                    return Settled(True, self._take(chosen, answer))
+                if answer.moved is None:
+                    self._state = self._read()
+                    return Settled(False, [], overdue=answer.outcome == "overdue")
+                self._state.catch_up(answer.moved, answer.revision)
 
-    def _call(self, settlement: Settlement | None, decide: Decision) -> dict[str, Any]:
+    def _word(self, settlement: Settlement | None, decide: Decision) -> "_Wording":
         """Decide on the state that the settlement brings about, and word it for the database."""
-        state = self._state
-        call: dict[str, Any] = {"runId": self.run.pk, "revision": state.revision}
+        wording = _Wording(self, self._state)
         if settlement is not None:
-            call["settle"] = self._settle(settlement)
-            call["records"] = settlement.records
-        wording = _Wording(self, state)
-        for moves in decide(state):
+            wording.settle(settlement.claim.item, self._settle(settlement))
+        for moves in decide(self._state):
             wording.carry_out(moves)
-        return call | wording.words()
+        return wording
 
     def _settle(self, settlement: Settlement) -> dict[str, Any]:
         claim, error = settlement.claim, settlement.error
         words: dict[str, Any] = {"id": claim.step_run_id, "token": claim.token, "error": error}
         delay = self._retry_delay(settlement) if error is not None else None
-        if settlement.lost:
-            words["lost"] = 1
+        if settlement.kind:
+            words[settlement.kind] = 1
         if delay is not None:
             words |= {"status": "ready", "delayMs": delay, "error": None}
             words["pastAttempt"] = [{"attempt": claim.attempt, "error": error}]
         else:
             words["status"] = StepStatus.COMPLETED if error is None else StepStatus.FAILED
-        self._state.put(claim.item, status=str(words["status"]), backs_off=delay is not None)
         return words
 
     def _retry_delay(self, settlement: Settlement) -> int | None:
         """Milliseconds to the next attempt, or None when there is none. Lost workers and failures are counted apart."""
-        if self._state.cancelling():
-            return None
         claim = settlement.claim
+        row = self._state.rows[claim.item]
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        lost = self._state.rows[claim.item].lost_count
-        if settlement.lost:
-            return lost_delay_ms(self.node(claim.item), losses=lost + 1, uniform=jitter)
-        return retry_delay_ms(self.node(claim.item), failures=claim.attempt - lost, uniform=jitter)
+        if settlement.kind == "released":
+            return 0
+        if settlement.kind == "lost":
+            return lost_delay_ms(self.node(claim.item), losses=row.lost_count + 1, uniform=jitter)
+        failures = claim.attempt - row.lost_count - row.released_count
+        return retry_delay_ms(self.node(claim.item), failures=failures, uniform=jitter)
 
-    def _write(self, call: Mapping[str, Any], settlement: Settlement | None) -> store.Answer:
+    def _write(
+        self, call: Mapping[str, Any], records: str | None, settlement: Settlement | None, ready: Mapping[Item, int]
+    ) -> store.Answer:
         ir = settlement.ir_text if settlement else None
         outputs = settlement.outputs if settlement else ()
         ends_design = "finish" in call and self.run.design_split_id is not None
-        if not outputs and not ends_design:
-            return store.carry(call, ir)
+        passes_on = self._dispatcher is not None and len(ready) > call.get("claimLimit", 0)
+        if not outputs and not ends_design and not passes_on:
+            return store.carry(call, records, ir)
         with transaction.atomic():
             if settlement is not None and outputs:
                 write_outputs(self.run, settlement.claim, outputs)
-            answer = store.carry(call, ir)
+            answer = store.carry(call, records, ir)
             if answer.outcome != "done":
                 transaction.set_rollback(True)
-            elif ends_design:
+                return answer
+            self._pass_on(ready, answer)
+            if ends_design:
                 refresh_design(self.run, call["finish"]["status"])
         return answer
 
+    def _pass_on(self, ready: Mapping[Item, int], answer: store.Answer) -> None:
+        """Hand what became ready, and was not claimed here, to whoever comes first."""
+        if self._dispatcher is None:
+            return
+        left = {item: self._state.rows[item] for item in ready if self._state.rows[item].id not in answer.claimed}
+        if left:
+            self._dispatcher.enqueue(
+                ReadyStep(row.id, self.step_version(item).handler, self.run.priority, ready[item])
+                for item, row in left.items()
+            )
+
     def _wanted(self, items: Sequence[Item]) -> dict[Item, dict[str, Any]]:
+        """What is asked of the database to claim these; an item of a handler that is not ours is left for others."""
         wanted: dict[Item, dict[str, Any]] = {}
         for item in items:
-            node = self.node(item)
+            node, version = self.node(item), self.step_version(item)
+            if not self._may_run(version.handler):
+                self._state.put(item, backs_off=True)
+                continue
             wanted[item] = {
                 "id": self._state.rows[item].id,
                 "token": uuid.uuid4(),
-                "params": effective_params(self.run, node, self.step_version(item)),
-                "leaseMs": leases.LEASE_MS,
+                "params": effective_params(self.run, node, version),
+                "leaseMs": settings.PIPELINE_LEASE_MS,
                 "timeoutMs": node.timeout_ms,
             }
+            if node.pool is not None:
+                wanted[item] |= {"pool": node.pool, "weight": node.weight}
         return wanted
+
+    def _may_run(self, name: str) -> bool:
+        return is_registered(name) and (self._handlers is None or name in self._handlers)
+
+    def _claiming(self, wanted: Mapping[Item, Mapping[str, Any]], limit: int) -> dict[str, Any]:
+        claiming: dict[str, Any] = {"claims": list(wanted.values()), "claimLimit": limit}
+        has_jobs = self._dispatcher is not None or settings.PIPELINE_EXECUTOR == "distributed"
+        return claiming | {"dequeue": True} if has_jobs else claiming
 
     def _take(self, wanted: Mapping[Item, Mapping[str, Any]], answer: store.Answer) -> list[Claim]:
         claims = []
         for item, words in wanted.items():
             attempt = answer.claimed.get(words["id"])
-            if attempt is None:
-                continue
-            self._state.put(item, status=str(StepStatus.RUNNING), attempt=attempt)
-            claims.append(Claim(item, words["id"], words["token"], attempt, words["params"], answer.validation_mode))
+            if attempt is not None:
+                self._state.put(item, status=str(StepStatus.RUNNING), attempt=attempt)
+                claims.append(
+                    Claim(item, words["id"], words["token"], attempt, words["params"], answer.validation_mode)
+                )
+            elif words["id"] in answer.refused:
+                self._state.put(item, backs_off=True)
         return claims
 
     def _read(self) -> RunState:
-        rows, revision, cancelling = store.read_rows(self.run.pk)
-        return RunState(
-            self.graph, rows, revision=revision, cancelling=cancelling, inputs=self.run.inputs, results=self.results
-        )
+        rows, revision = store.read_rows(self.run.pk)
+        return RunState(self.graph, rows, revision=revision, inputs=self.run.inputs, results=self.results)
+
+
+def _lost(claim: Claim) -> Settlement:
+    message = f"The process that ran {claim.name} stopped before it was done (attempt {claim.attempt})."
+    return Settlement(claim, 0.0, error={"code": "worker-lost", "message": message}, kind="lost")
 
 
 class _Wording:
     """Moves, carried out on the rows in memory and worded for ``pipelines_carry``."""
 
     def __init__(self, conductor: Conductor, state: RunState) -> None:
+        self.ready: dict[Item, int] = {}
+        """What becomes ready, and in how many milliseconds."""
         self._conductor = conductor
         self._state = state
+        self._settle_words: dict[str, Any] | None = None
         self._update: list[dict[str, Any]] = []
         self._insert: list[dict[str, Any]] = []
         self._finish: str | None = None
+
+    def settle(self, item: Item, words: dict[str, Any]) -> None:
+        delay = words.get("delayMs")
+        self._settle_words = words
+        self._state.put(item, status=str(words["status"]), backs_off=bool(delay))
+        if delay is not None:
+            self.ready[item] = delay
 
     def carry_out(self, moves: Moves) -> None:
         for item in moves.start:
@@ -261,32 +352,38 @@ class _Wording:
         for expansion in moves.expand:
             self._expand(expansion)
         for key, reason in moves.skip.items():
-            self._settle(key, StepStatus.SKIPPED, reason)
+            self._end(key, StepStatus.SKIPPED, reason)
         for key, reason in moves.fail.items():
-            self._settle(key, StepStatus.FAILED, reason)
+            self._end(key, StepStatus.FAILED, reason)
         for key in moves.complete:
-            self._settle(key, StepStatus.COMPLETED, Reason("no_items", "there was no item to run for"))
-        for key in moves.cancel:
-            self._cancel(key)
+            self._end(key, StepStatus.COMPLETED, Reason("no_items", "there was no item to run for"))
+        self._cancel(moves.cancel)
         if moves.finish is not None:
             self._finish = moves.finish.value
 
-    def words(self) -> dict[str, Any]:
-        words: dict[str, Any] = {"update": self._update, "insert": self._insert}
-        words = {name: rows for name, rows in words.items() if rows}
+    @property
+    def call(self) -> dict[str, Any]:
+        """What the database is asked to do."""
+        words = {"settle": self._settle_words, "update": self._update, "insert": self._insert}
+        call = {name: word for name, word in words.items() if word}
         if self._finish is not None:
-            words["finish"] = {"status": self._finish}
-        return words
+            call["finish"] = {"status": self._finish}
+        return {"runId": self._conductor.run.pk, "revision": self._state.revision, **call}
 
     def _move(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:
         if item not in self._state.rows:
             self._add(item, status, held=held, **words)
             return
         row = self._state.put(item, status=str(status), held=held, reason_code=words.get("reason_code", ""))
+        if status == StepStatus.READY:
+            self.ready[item] = 0
         self._update.append({"id": row.id, "status": status, "held": held, **words})
 
     def _add(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:
         row = self._state.put(item, id=uuid7(), status=str(status), held=held, reason_code=words.get("reason_code", ""))
+        node = self._conductor.node(item)
+        if status == StepStatus.READY:
+            self.ready[item] = 0
         self._insert.append(
             {
                 "id": row.id,
@@ -295,6 +392,8 @@ class _Wording:
                 "map_index": item.map_index,
                 "status": status,
                 "held": held,
+                "pool": node.pool,
+                "weight": node.weight,
                 **words,
             }
         )
@@ -309,14 +408,17 @@ class _Wording:
             else:
                 self._add(item, StepStatus.PENDING, held=True)
 
-    def _settle(self, key: str, status: StepStatus, reason: Reason) -> None:
+    def _end(self, key: str, status: StepStatus, reason: Reason) -> None:
         words: dict[str, Any] = {"reason_code": reason.code, "reason": reason.message[:MAX_REASON]}
         if status == StepStatus.FAILED:
             words["error"] = {"code": reason.code.replace("_", "-"), "message": reason.message}
         self._move(Item(key), status, **words)
 
-    def _cancel(self, key: str) -> None:
-        for item in self._state.unfinished_items(key):
+    def _cancel(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        for item in self._state.unfinished_items(keys):
             self._move(item, StepStatus.CANCELLED)
-        if not self._state.has_rows(key):
-            self._move(Item(key), StepStatus.CANCELLED)
+        for key in keys:
+            if not self._state.has_rows(key):
+                self._move(Item(key), StepStatus.CANCELLED)

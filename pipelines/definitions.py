@@ -15,7 +15,7 @@ from config.problems import InvalidInput
 from metrics.models import MetricProfile
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
-from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
+from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 
 
 def active_version(key: str) -> PipelineVersion:
@@ -69,9 +69,14 @@ def check_dag(dag: Any) -> Graph:
         raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
     steps = _known_steps(graph.step_references())
     profiles = _known_profiles(graph.profile_references())
+    named_pools = {reference.value for reference in graph.pool_references()}
+    pools = (
+        set(ConcurrencyPool.objects.filter(key__in=named_pools).values_list("key", flat=True)) if named_pools else set()
+    )
     problems = [
         *_unknown(graph.step_references(), steps, "step-version-unknown", "step version"),
         *_unknown(graph.profile_references(), profiles, "metric-profile-unknown", "metric profile"),
+        *_unknown(graph.pool_references(), pools, "pool-unknown", "pool"),
     ]
     if problems:
         raise _invalid(problems)

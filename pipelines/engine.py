@@ -10,14 +10,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from config.canonical import canonical_json
 from config.clock import database_now
 from config.models import uuid7
 from monitoring import flags
-from pipelines import definitions
+from pipelines import admission, definitions
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
@@ -98,15 +97,24 @@ def _create_run(
         idempotency_key=idempotency_key,
         run_group_id=run_group_id or uuid7(),
         design_split=take_in(design) if design is not None else None,
+        queued=True,
+        pool=version.pipeline.run_pool.key if version.pipeline.run_pool else "",
+        weight=version.pipeline.run_weight,
         **wanted,
     )
     run.save(force_insert=True)
     StepRun.objects.bulk_create(
-        StepRun(pipeline_run=run, step_version_id=step_versions[node.key], node_key=node.key)
+        StepRun(
+            pipeline_run=run,
+            step_version_id=step_versions[node.key],
+            node_key=node.key,
+            pool=node.pool or "",
+            weight=node.weight,
+        )
         for node in graph.nodes
         if node.for_each is None
     )
-    Conductor.of(run.pk).advance()
+    admission.begin(run)
     return run
 
 
@@ -122,14 +130,15 @@ def _same_run(earlier: PipelineRun, wanted: Mapping[str, Any], design: DesignBun
 
 
 def cancel(*, run_id: uuid.UUID) -> PipelineRun:
-    """Cancel what does not run yet at once, and ask what runs to stop. Raises ``RunFinished`` for a run that ended."""
+    """End the run at once: what runs is told to stop, and its result is refused. Raises ``RunFinished`` if it is over.
+
+    The run's row decides against a step that completes at the same moment: whichever is first counts.
+    """
     with transaction.atomic():
         run = PipelineRun.objects.select_for_update().get(pk=run_id)
         if run.is_finished:
             raise RunFinished(f"Run {run.pk} has already ended as {run.status}; there is nothing to cancel.")
-        if run.cancel_requested_at is None:
-            rows = PipelineRun.objects.filter(pk=run.pk)
-            rows.update(cancel_requested_at=Now(), revision=F("revision") + 1)
+        PipelineRun.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
         Conductor.of(run.pk).cancel()
     run.refresh_from_db()
     return run

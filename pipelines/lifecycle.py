@@ -21,30 +21,54 @@ from ir_schemas.validation import JsonFault, check_document
 from metrics.evaluators import Evidence, ValidationCounts
 from metrics.services import Measured, measure, result_rows
 from monitoring import flags
-from pipelines import leases
+from monitoring.models import TestRun
+from pipelines import bodies
+from pipelines.attempts import Attempt, held
 from pipelines.audit import test_run_rows
+from pipelines.bodies import Abandoned, TimedOut
 from pipelines.claims import Claim, Settlement
-from pipelines.conductor import Conductor
+from pipelines.conductor import Conductor, Settled
 from pipelines.context import build_context
+from pipelines.isolation.parent import StepCrashed, StepProcessDied
+from pipelines.outages import through_outages
 from pipelines.outputs import delete_files, store_files
-from pipelines.registry import UnknownHandlerError, handler
-from pipelines.steps.contract import Reporter, SilentReporter, StepError, StepResult
+from pipelines.registry import UnknownHandlerError, handler, handler_path
+from pipelines.steps.contract import StepError, StepResult
 
 logger = logging.getLogger(__name__)
 
+MAX_IR_BYTES = 20_000_000
 
-def execute(
-    conductor: Conductor, claim: Claim, *, reporter: Reporter | None = None, claim_next: int = 0
-) -> tuple[bool, list[Claim]]:
-    """Take a claimed step through its life: whether its result was accepted, and up to ``claim_next`` new claims."""
-    with leases.held(claim.token):
-        settlement = attempt(conductor, claim, reporter or SilentReporter())
+
+def execute(conductor: Conductor, claim: Claim, *, guarded: bool = False, claim_next: int = 0) -> Settled:
+    """Take a claimed step through its life, and claim up to ``claim_next`` steps that are ready then.
+
+    ``guarded`` steps can be abandoned also where they have no timeout: when they are cancelled or taken back.
+    """
+    with held(claim, timeout_ms=conductor.node(claim.item).timeout_ms) as attempt:
+        settlement = run_attempt(conductor, claim, attempt, guarded=guarded)
+    if settlement is None:
+        logger.info("step %s of run %s was given up: it is no longer this process's", claim.name, conductor.run.pk)
+        return Settled(False, [])
     return accept(conductor, settlement, claim_next=claim_next)
 
 
-def attempt(conductor: Conductor, claim: Claim, reporter: Reporter) -> Settlement:
-    """Run the step, validate and measure what it hands over. Writes nothing."""
-    result, error, duration_ms = _run(conductor, claim, reporter)
+def run_attempt(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool) -> Settlement | None:
+    """Run the step, validate and measure what it hands over. Writes nothing; None where nobody waits for it."""
+    try:
+        result, error, duration_ms = _run(conductor, claim, attempt, guarded=guarded)
+    except Abandoned:
+        return _released(claim) if attempt.released else None
+    except TimedOut:
+        return _timed_out(conductor, claim, attempt)
+    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, result, error, duration_ms))
+    lines = attempt.take_lines()
+    return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
+
+
+def _judge(
+    conductor: Conductor, claim: Claim, result: StepResult | None, error: dict[str, Any] | None, duration_ms: float
+) -> Settlement:
     if result is None:
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
     try:
@@ -55,6 +79,13 @@ def attempt(conductor: Conductor, claim: Claim, reporter: Reporter) -> Settlemen
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
     except (TypeError, ValueError) as fault:
         error = {"code": "ir-not-json", "message": f"The step's IR cannot be stored: {_first_line(fault)}"}
+        return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
+    if len(ir_text) > MAX_IR_BYTES:
+        message = (
+            f"The IR of step {claim.name} has {len(ir_text):,} bytes; at most {MAX_IR_BYTES:,} can be kept. "
+            "Hand large content over as files, and leave their names in the IR."
+        )
+        error = {"code": "ir-too-large", "message": message}
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
     verdict = _validate(conductor, claim, result)
     error = _refused(verdict) if verdict.blocks else None
@@ -74,49 +105,98 @@ def attempt(conductor: Conductor, claim: Claim, reporter: Reporter) -> Settlemen
     )
 
 
-def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0) -> tuple[bool, list[Claim]]:
-    """Write everything the attempt came to in one transaction; False when its lease was lost meanwhile."""
+def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0) -> Settled:
+    """Write everything the attempt came to in one transaction; not accepted when its lease was lost meanwhile."""
     claim = settlement.claim
     stored = store_files(conductor.run, claim, settlement.outputs)
     try:
-        accepted, claims = conductor.settle(settlement, claim_next=claim_next)
+        settled = _settle_through_outages(conductor, settlement, claim_next)
     except (DataError, IntegrityError, TypeError, ValueError) as fault:
         logger.exception("what step %s of run %s handed over cannot be stored", claim.name, conductor.run.pk)
         delete_files(stored)
         message = f"What step {claim.name} handed over cannot be stored: {_first_line(fault)}"
         error = {"code": "output-unstorable", "message": message}
         failed = _settlement(conductor, claim, error=error, duration_ms=settlement.duration_ms)
-        return conductor.settle(failed, claim_next=claim_next)
+        return _settle_through_outages(conductor, failed, claim_next)
     except BaseException:
         delete_files(stored)
         raise
-    if not accepted:
-        logger.warning("a result of step %s of run %s came too late and was discarded", claim.name, conductor.run.pk)
-        delete_files(stored)
-    return accepted, claims
+    if settled.accepted:
+        return settled
+    delete_files(stored)
+    if settled.overdue:
+        late = conductor.timed_out(claim, duration_ms=settlement.duration_ms)
+        return _settle_through_outages(conductor, late, claim_next)
+    logger.warning("a result of step %s of run %s came too late and was discarded", claim.name, conductor.run.pk)
+    return settled
+
+
+def _settle_through_outages(conductor: Conductor, settlement: Settlement, claim_next: int) -> Settled:
+    """Settle, also where the connection breaks: then the transaction may have been committed all the same.
+
+    In that case its records are there, and the attempt was accepted.
+    """
+
+    def settle(broke: bool) -> Settled:
+        settled = conductor.settle(settlement, claim_next=claim_next)
+        if not settled.accepted and broke and _is_recorded(settlement):
+            return Settled(True, [])
+        return settled
+
+    return through_outages(f"settling {settlement.claim.name}", settle)
+
+
+def _is_recorded(settlement: Settlement) -> bool:
+    record = settlement.records.get("testRun")
+    return record is not None and TestRun.objects.filter(pk=record["id"]).exists()
 
 
 def _run(
-    conductor: Conductor, claim: Claim, reporter: Reporter
+    conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool
 ) -> tuple[StepResult | None, dict[str, Any] | None, float]:
-    """Call the step's function. Whatever it raises becomes an error that a person can read."""
+    """Call the step's function. Whatever it raises becomes an error that a person can read.
+
+    But for ``Abandoned`` and ``TimedOut``, which are the engine's own.
+    """
     began = time.monotonic()
     result: StepResult | None = None
     error: dict[str, Any] | None = None
+    name = conductor.step_version(claim.item).handler
     try:
-        function = handler(conductor.step_version(claim.item).handler)
-        context = build_context(conductor, claim, reporter)
+        function = handler(name)
+        context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
         began = time.monotonic()
-        result = function(context)
+        result = bodies.call(function, handler_path(name), context, attempt, guarded=guarded)
+    except (Abandoned, TimedOut):
+        raise
     except StepError as refusal:
         error = {"code": refusal.code, "message": refusal.message}
     except UnknownHandlerError as missing:
         error = {"code": "step-code-missing", "message": str(missing)}
+    except StepProcessDied as death:
+        error = {"code": "step-process-died", "message": f"Step {claim.name} was stopped from outside: {death}"}
+    except StepCrashed as crash:
+        error = _crashed(claim, crash.kind, str(crash))
     except Exception as crash:
         logger.exception("step %s of run %s crashed", claim.name, conductor.run.pk)
-        what = f"Step {claim.name} crashed ({type(crash).__name__}: {_first_line(crash)})."
-        error = {"code": "step-crashed", "message": f"{what} The server's log has the details."}
+        error = _crashed(claim, type(crash).__name__, _first_line(crash))
     return result, error, (time.monotonic() - began) * 1000
+
+
+def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:
+    message = f"Step {claim.name} crashed ({kind}: {line}). The server's log has the details."
+    return {"code": "step-crashed", "message": message}
+
+
+def _released(claim: Claim) -> Settlement:
+    error = {"code": "worker-stopped", "message": f"The worker that ran {claim.name} was stopped, and gave it back."}
+    return Settlement(claim, 0.0, error=error, kind="released")
+
+
+def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settlement:
+    settlement = conductor.timed_out(claim, duration_ms=float(conductor.node(claim.item).timeout_ms or 0))
+    entry = _settlement(conductor, claim, error=dict(settlement.error or {}), duration_ms=settlement.duration_ms)
+    return replace(settlement, records={**entry.records, "logs": attempt.take_lines()})
 
 
 def _validate(conductor: Conductor, claim: Claim, result: StepResult) -> Verdict:

@@ -119,9 +119,6 @@ def node_status(node: Node, counts: RowCounts, *, skip_code: str | None = None) 
 class RunView(Protocol):
     """What the scheduler asks of a run, all of it lazily and only as far as it needs."""
 
-    def cancelling(self) -> bool:
-        """Whether the run's cancellation was requested."""
-
     def statuses(self, keys: Collection[str]) -> Mapping[str, NodeStatus]:
         """The status of each of these nodes."""
 
@@ -179,7 +176,7 @@ class Moves:
     ``start``: pending, held or approved rows become ready. ``hold``: they stay pending, marked as released, because
     their group is full. ``wait``: pending rows wait for approval. ``expand``: rows to make. ``skip``, ``fail``: the
     row of each node settles with that reason. ``complete``: nodes whose ``forEach`` found no items, which get one
-    completed row. ``cancel``: nodes of which every row that isn't running is cancelled (one cancelled row is
+    completed row. ``cancel``: nodes of which every row that hasn't settled is cancelled (one cancelled row is
     made where there is none). ``finish``: the run ends with that status.
     """
 
@@ -203,18 +200,17 @@ def next_moves(
     children are looked at, and the groups they free. None looks at the whole graph: at the start of a
     run, and to heal one; it gives the same answer. ``approved`` are waiting rows that a person has just approved.
     """
-    if view.cancelling():
-        return Moves(finish=None if view.any_active() else RunStatus.CANCELLED)
     return _Scheduling(graph, view).moves(touched, approved)
 
 
 def cancel_moves(graph: Graph, view: RunView) -> Moves:
-    """The moves that a cancellation asks for at once: all that isn't running is cancelled.
+    """The moves of a cancellation: the run ends at once, with all that has not settled.
 
-    The engine asks running rows to stop; as each settles it calls ``next_moves``, whose view then says ``cancelling``.
+    What runs is told, and its result is refused when it comes, since its row is no longer running.
     """
     statuses = view.statuses([node.key for node in graph.nodes])
-    return Moves(cancel=tuple(node.key for node in graph.nodes if not statuses[node.key].settled))
+    unsettled = tuple(node.key for node in graph.nodes if not statuses[node.key].settled)
+    return Moves(cancel=unsettled, finish=RunStatus.CANCELLED)
 
 
 def trigger(rule: TriggerRule, parents: Iterable[tuple[str, NodeStatus]]) -> Reason | None:

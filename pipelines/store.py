@@ -14,50 +14,68 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
-from pipelines.models import PipelineRun, StepRun
+from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
 
 MAX_RUNS = 100
+MAX_INT = 2_147_483_647
+# What ``Row`` keeps, in its order; ``pipelines_moved_rows`` lists the same.
+KEPT = ("status", "held", "reason_code", "attempt", "lost_count", "released_count")
+DUE = Q(status=StepStatus.READY) & (Q(not_before=None) | Q(not_before__lte=Now()))
+LAPSED = Q(status=StepStatus.RUNNING) & (Q(lease_expires_at__lt=Now()) | Q(deadline__lt=Now()))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a call: ``outcome`` is ``done``, ``lost`` or ``stale``; ``claimed`` maps ids to attempts."""
+    """What came of a call: ``outcome`` is ``done``, ``lost``, ``overdue`` or ``stale``; ``claimed`` are attempts by id.
+
+    ``refused`` are candidates that can't be had now; ``moved`` are rows that others moved since the caller's revision.
+    """
 
     outcome: str
     revision: int
     claimed: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    refused: Collection[uuid.UUID] = ()
+    moved: Mapping[Item, Row] | None = None
     validation_mode: str | None = None
 
 
-def carry(call: Mapping[str, Any], ir: bytes | None = None) -> Answer:
-    """Make one call of ``pipelines_carry``; ``ir`` is JSON text. A statement of its own is a transaction of its own."""
+def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
+    """Make one call of ``pipelines_carry``; ``records`` and ``ir`` are JSON text. On its own it is a transaction."""
     with connection.cursor() as cursor:
-        text = None if ir is None else ir.decode()
-        cursor.execute("SELECT pipelines_carry(%s::jsonb, %s::jsonb)", [json.dumps(call, default=str), text])
+        cursor.execute(
+            "SELECT pipelines_carry(%s::jsonb, %s::jsonb, %s::jsonb)",
+            [json.dumps(call, default=str), records, None if ir is None else ir.decode()],
+        )
         answer = cursor.fetchone()[0]
     if isinstance(answer, str):
         answer = json.loads(answer)
+    moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],
         revision=answer["revision"],
         claimed={uuid.UUID(one["id"]): one["attempt"] for one in answer.get("claimed", ())},
+        refused={uuid.UUID(one) for one in answer.get("refused", ())},
+        moved=None
+        if moved is None
+        else {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in moved},
         validation_mode=answer.get("validationMode"),
     )
 
 
-def claim(run_id: uuid.UUID, wanted: Sequence[Mapping[str, Any]]) -> Answer:
+def claim(run_id: uuid.UUID, claiming: Mapping[str, Any]) -> Answer:
     """Take what is ready of the wanted step runs; moves nothing else, so it cannot be stale."""
-    return carry({"runId": run_id, "claims": list(wanted)})
+    return carry({"runId": run_id, **claiming})
 
 
-def expired(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int]]:
-    """The run's step runs whose lease has run out: item, id, token and attempt."""
-    rows = StepRun.objects.filter(pipeline_run=run_id, status=StepStatus.RUNNING, lease_expires_at__lt=Now())
-    columns = rows.order_by("id").values_list("node_key", "map_index", "pk", "lease_token", "attempt")
-    return [(Item(key, index), pk, token, attempt) for key, index, pk, token, attempt in columns if token is not None]
+def given_up(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int, bool]]:
+    """The run's step runs whose lease or time has run out: item, id, token, attempt, and whether the time has."""
+    rows = StepRun.objects.filter(LAPSED, pipeline_run=run_id)
+    late = ExpressionWrapper(Q(deadline__isnull=False, deadline__lt=Now()), BooleanField())
+    columns = rows.order_by("id").values_list("node_key", "map_index", "pk", "lease_token", "attempt", late)
+    return [(Item(key, index), pk, token, attempt, late) for key, index, pk, token, attempt, late in columns if token]
 
 
 def renew(tokens: Collection[uuid.UUID], milliseconds: int) -> None:
@@ -66,27 +84,47 @@ def renew(tokens: Collection[uuid.UUID], milliseconds: int) -> None:
     held.update(lease_expires_at=Now() + timedelta(milliseconds=milliseconds))
 
 
-def runs_with_work() -> list[uuid.UUID]:
-    """Unfinished runs with a step that is due, or whose lease has run out; the oldest first."""
-    due = Q(status=StepStatus.READY) & (Q(not_before=None) | Q(not_before__lte=Now()))
-    lapsed = Q(status=StepStatus.RUNNING, lease_expires_at__lt=Now())
-    steps = StepRun.objects.filter(due | lapsed, pipeline_run__status=RunStatus.RUNNING)
+def still_held(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the attempts that nobody has taken back or cancelled."""
+    found = StepRun.objects.filter(lease_token__in=tokens).values_list("lease_token", flat=True)
+    return {token for token in found if token is not None}
+
+
+def runs_to_heal() -> list[uuid.UUID]:
+    """Unfinished runs with a step whose lease or time has run out; the oldest first."""
+    steps = StepRun.objects.filter(LAPSED, pipeline_run__status=RunStatus.RUNNING)
     return list(steps.order_by("pipeline_run").values_list("pipeline_run", flat=True).distinct()[:MAX_RUNS])
 
 
-def read_rows(run_id: uuid.UUID) -> tuple[dict[Item, Row], int, bool]:
-    """The run's rows, its revision, and whether its cancellation was requested: one consistent state.
+def has_ready_steps(handlers: Collection[str]) -> bool:
+    """Whether a step of these handlers is ready, or will be when its retry is due."""
+    steps = StepRun.objects.filter(status=StepStatus.READY, step_version__handler__in=handlers)
+    return steps.filter(pipeline_run__status=RunStatus.RUNNING).exists()
+
+
+def read_rows(run_id: uuid.UUID) -> tuple[dict[Item, Row], int]:
+    """The run's rows and its revision: one consistent state.
 
     The revision is read first: a row that is newer than it makes the next call ``stale``, never wrong.
     """
-    revision, cancel_requested_at = PipelineRun.objects.values_list("revision", "cancel_requested_at").get(pk=run_id)
+    revision = PipelineRun.objects.values_list("revision", flat=True).get(pk=run_id)
     rows = StepRun.objects.filter(pipeline_run=run_id).order_by("id")
     waits = ExpressionWrapper(Q(not_before__isnull=False, not_before__gt=Now()), BooleanField())
-    columns = rows.values_list(
-        "node_key", "map_index", "id", "status", "held", "reason_code", "attempt", "lost_count", waits
+    columns = rows.values_list("node_key", "map_index", "id", *KEPT, waits)
+    return {Item(key, index): Row(pk, *rest) for key, index, pk, *rest in columns}, revision
+
+
+def write_lines(lines: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what steps have said; lines of a step run that is gone go with it."""
+    if not lines:
+        return
+    ids = {line["step_run_id"] for line in lines}
+    known = set(StepRun.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    StepLog.objects.bulk_create(StepLog(**line) for line in lines if line["step_run_id"] in known)
+
+
+def write_progress(token: uuid.UUID, done: int, total: int) -> None:
+    """How far an attempt says it is, while it is held."""
+    StepRun.objects.filter(lease_token=token).update(
+        progress_done=min(done, MAX_INT), progress_total=min(total, MAX_INT)
     )
-    found = {
-        Item(node_key, map_index): Row(pk, status, held, reason_code, attempt, lost_count, backs_off)
-        for node_key, map_index, pk, status, held, reason_code, attempt, lost_count, backs_off in columns
-    }
-    return found, revision, cancel_requested_at is not None

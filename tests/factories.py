@@ -16,6 +16,7 @@ from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models import (
     AIProcess,
     AIPrompt,
+    ConcurrencyPool,
     DesignSplit,
     Embedding,
     GeneratedArtifact,
@@ -27,6 +28,7 @@ from pipelines.models import (
     PromptResult,
     SplitAsset,
     StepDefinition,
+    StepLog,
     StepOutputLink,
     StepRun,
     StepVersion,
@@ -62,6 +64,14 @@ class AuthTokenFactory(DjangoModelFactory):
     def _create(cls, model_class: type[AuthToken], *args: Any, **kwargs: Any) -> AuthToken:
         token, _secret = AuthToken.objects.create(*args, **kwargs)
         return token
+
+
+class ConcurrencyPoolFactory(DjangoModelFactory):
+    class Meta:
+        model = ConcurrencyPool
+
+    key = factory.Sequence(lambda n: f"pool_{n}")
+    limit = 2
 
 
 class PipelineDefinitionFactory(DjangoModelFactory):
@@ -160,6 +170,15 @@ class PipelineRunFactory(DjangoModelFactory):
     pipeline = factory.LazyAttribute(lambda row: row.pipeline_version.pipeline)
     design_split = factory.SubFactory(DesignSplitFactory)
     dag = factory.LazyAttribute(lambda row: row.pipeline_version.dag)
+
+
+class StepLogFactory(DjangoModelFactory):
+    class Meta:
+        model = StepLog
+
+    step_run = factory.SubFactory("tests.factories.StepRunFactory")
+    attempt = 1
+    message = "half way"
 
 
 class StepRunFactory(DjangoModelFactory):

@@ -10,7 +10,14 @@ from django.http import HttpRequest
 from config.admin_base import BaseAdmin, ReadOnlyInline, linked, refusal, rows_link
 from config.problems import DomainError
 from pipelines.definitions import activate_version, check_dag, create_version
-from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepDefinition, StepVersion
+from pipelines.models import (
+    ConcurrencyPool,
+    PipelineDefinition,
+    PipelineRun,
+    PipelineVersion,
+    StepDefinition,
+    StepVersion,
+)
 
 
 class PipelineVersionInline(ReadOnlyInline):
@@ -20,13 +27,21 @@ class PipelineVersionInline(ReadOnlyInline):
     ordering = ("-version",)
 
 
+@admin.register(ConcurrencyPool)
+class ConcurrencyPoolAdmin(BaseAdmin):
+    list_display = ("key", "limit", "description")
+    search_fields = ("key", "description")
+    ordering = ("key",)
+
+
 @admin.register(PipelineDefinition)
 class PipelineDefinitionAdmin(BaseAdmin):
     list_display = ("key", "name", "ir_validation_mode", "created_at")
+    autocomplete_fields = ("run_pool",)
     list_filter = ("ir_validation_mode",)
     search_fields = ("key", "name", "description")
     ordering = ("key",)
-    fields = ("key", "name", "description", "ir_validation_mode", "runs")
+    fields = ("key", "name", "description", "ir_validation_mode", "run_pool", "run_weight", "runs")
     readonly_fields = ("runs",)
     inlines = (PipelineVersionInline,)
 

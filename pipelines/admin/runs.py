@@ -15,7 +15,7 @@ from config.admin_base import ReadOnlyAdmin, badge, duration_text, linked, row_u
 from ir_schemas.models import IRArtifact
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.run_page import OUTPUT_MODELS, load_run_page
-from pipelines.models import PipelineRun, StepOutputLink, StepRun
+from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
 from pipelines.models.runs import STATUS_COLOURS
 from pipelines.packaging import modules_zip
 
@@ -141,6 +141,17 @@ class StepRunAdmin(ReadOnlyAdmin):
     @admin.display(description="Took")
     def took(self, obj: StepRun) -> str:
         return duration_text(obj.finished_at - obj.started_at if obj.finished_at and obj.started_at else None)
+
+
+@admin.register(StepLog)
+class StepLogAdmin(ReadOnlyAdmin):
+    why_read_only = "A line that a step wrote while it ran; only the engine writes it."
+    list_display = ("created_at", linked("step_run"), "attempt", "message")
+    list_select_related = ("step_run",)
+    list_filter = ("created_at",)
+    search_fields = ("message", "=step_run__id", "=step_run__pipeline_run__id")
+    date_hierarchy = "created_at"
+    fields = ("step_run", "attempt", "message", "id", "created_at")
 
 
 @admin.register(StepOutputLink)

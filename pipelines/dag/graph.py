@@ -131,6 +131,12 @@ class Graph:
             if node.metric_profile_id is not None
         )
 
+    def pool_references(self) -> tuple[Reference, ...]:
+        """Each node's pool, for the caller to look up."""
+        return tuple(
+            Reference(f"{node.pointer}/pool", node.key, node.pool) for node in self.nodes if node.pool is not None
+        )
+
     def to_document(self) -> dict[str, Any]:
         """The canonical document: nodes in topological order, ``dependsOn`` for edges, defaults left out.
 

@@ -1,13 +1,20 @@
 """The conductor's tables, one module a group."""
 
 from pipelines.models.ai import AIProcess, AIPrompt, Embedding, PromptData, PromptResult
-from pipelines.models.definitions import PipelineDefinition, PipelineVersion, StepDefinition, StepVersion
+from pipelines.models.definitions import (
+    ConcurrencyPool,
+    PipelineDefinition,
+    PipelineVersion,
+    StepDefinition,
+    StepVersion,
+)
 from pipelines.models.designs import DesignSplit, GeneratedArtifact, ModuleTemplate, SplitAsset, ValidationResult
-from pipelines.models.runs import PipelineRun, StepOutputLink, StepRun
+from pipelines.models.runs import PipelineRun, StepLog, StepOutputLink, StepRun
 
 __all__ = [
     "AIProcess",
     "AIPrompt",
+    "ConcurrencyPool",
     "DesignSplit",
     "Embedding",
     "GeneratedArtifact",
@@ -19,6 +26,7 @@ __all__ = [
     "PromptResult",
     "SplitAsset",
     "StepDefinition",
+    "StepLog",
     "StepOutputLink",
     "StepRun",
     "StepVersion",

@@ -23,6 +23,22 @@ class ValidationMode(models.TextChoices):
 
 
 @pghistory.track(exclude=["created_at"])
+class ConcurrencyPool(Record):
+    """How much may be under way at once, of the steps and of the runs that name this pool, each by its weight."""
+
+    key = models.CharField(max_length=100, unique=True)
+    limit = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    description = models.CharField(max_length=500, blank=True)
+
+    class Meta(Record.Meta):
+        verbose_name = "pool"
+        constraints = [models.CheckConstraint(name="pool_limit_from_one", condition=models.Q(limit__gte=1))]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@pghistory.track(exclude=["created_at"])
 class PipelineDefinition(Record):
     """A pipeline by its key; its versions carry the DAGs."""
 
@@ -34,6 +50,17 @@ class PipelineDefinition(Record):
         blank=True,
         choices=ValidationMode,
         help_text="Overrides the installation's IR_VALIDATION_MODE for this pipeline. Empty: no override.",
+    )
+    run_pool = models.ForeignKey(
+        ConcurrencyPool,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pipelines",
+        help_text="Runs of this pipeline wait in the queue while this pool is full.",
+    )
+    run_weight = models.PositiveSmallIntegerField(
+        db_default=1, default=1, validators=[MinValueValidator(1)], help_text="How much of the pool one run takes."
     )
 
     class Meta(Record.Meta):

@@ -62,6 +62,11 @@ class PipelineRun(Record):
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     rerun_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns")
     priority = models.SmallIntegerField(default=0)
+    pool = models.CharField(max_length=100, blank=True, db_default="", default="", help_text="Runs share its limit.")
+    weight = models.PositiveSmallIntegerField(db_default=1, default=1, help_text="How much of the pool the run takes.")
+    queued = models.BooleanField(
+        db_default=False, default=False, help_text="It has not begun yet, as its pool is full. Its status is running."
+    )
     revision = models.PositiveIntegerField(default=0, editable=False, help_text="Counts the moves of its steps.")
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -71,7 +76,10 @@ class PipelineRun(Record):
 
     class Meta(Record.Meta):
         permissions = [("operate_pipelinerun", "Can start, cancel, rerun and approve pipeline runs")]
-        indexes = [models.Index(fields=["pipeline", "-id"], name="run_by_pipeline")]
+        indexes = [
+            models.Index(fields=["pipeline", "-id"], name="run_by_pipeline"),
+            models.Index(fields=["pool", "id"], condition=Q(status="running"), name="run_unfinished"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["pipeline", "idempotency_key"],
@@ -99,6 +107,7 @@ class StepRun(Record):
 
     Attempts are counted in place. ``lease_token`` is the fence: a result is accepted only from the attempt that
     holds it. ``error`` is ``{code, message}``; ``reason`` says why a row is skipped, waits or is done without running.
+    ``revision`` is that of the run when the row last moved. A running row takes ``weight`` of its ``pool``.
     """
 
     Status = StepStatus
@@ -109,6 +118,15 @@ class StepRun(Record):
     status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PENDING)
     attempt = models.PositiveSmallIntegerField(default=0)
     lost_count = models.PositiveSmallIntegerField(default=0)
+    released_count = models.PositiveSmallIntegerField(
+        db_default=0, default=0, editable=False, help_text="Attempts that a worker gave back because it was stopped."
+    )
+    revision = models.PositiveIntegerField(db_default=0, default=0, editable=False)
+    pool = models.CharField(max_length=100, blank=True, db_default="", default="", editable=False)
+    weight = models.PositiveSmallIntegerField(db_default=1, default=1, editable=False)
+    progress_done = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    progress_total = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
     past_attempts = models.JSONField(default=list, blank=True)
     params = models.JSONField(default=dict, blank=True)
     error = models.JSONField(null=True, blank=True)
@@ -128,6 +146,9 @@ class StepRun(Record):
             models.Index(fields=["pipeline_run", "node_key", "map_index"], name="step_run_by_node"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="step_run_leases"),
             models.Index(fields=["not_before"], condition=Q(status="ready"), name="step_run_ready"),
+            models.Index(
+                fields=["pool"], include=["weight"], condition=Q(status="running") & ~Q(pool=""), name="step_run_pools"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -160,6 +181,20 @@ class StepRun(Record):
 
     def __str__(self) -> str:
         return self.node_key if self.map_index is None else f"{self.node_key}[{self.map_index}]"
+
+
+class StepLog(Record):
+    """A line that a step wrote while it ran."""
+
+    step_run = models.ForeignKey(StepRun, on_delete=models.CASCADE, related_name="log_lines")
+    attempt = models.PositiveSmallIntegerField()
+    message = models.CharField(max_length=2000)
+
+    class Meta(Record.Meta):
+        indexes = [models.Index(fields=["step_run", "id"], name="step_log_by_step")]
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class OutputType(models.TextChoices):

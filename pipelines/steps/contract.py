@@ -4,9 +4,9 @@ A step gets its inputs and gives back an intermediate representation (IR) and it
 nothing of order, retries or tables; the engine validates, measures, stores and links what it returns.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pipelines.designs.bundle import DesignBundle
 
@@ -150,3 +150,31 @@ class StepContext:
 
 
 StepFunction = Callable[[StepContext], StepResult]
+AsyncStepFunction = Callable[[StepContext], Coroutine[Any, Any, StepResult]]
+AnyStepFunction = StepFunction | AsyncStepFunction
+_Function = TypeVar("_Function", bound=AnyStepFunction)
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How a step runs in a child process: with at most ``memory_mb`` of address space, and after it was told to stop
+    with ``grace_ms`` to do so before it is killed."""
+
+    memory_mb: int | None = None
+    grace_ms: int = 2_000
+
+
+def isolated(*, memory_mb: int | None = None, grace_ms: int = 2_000) -> Callable[[_Function], _Function]:
+    """Have the step run in a child process, which is really stopped by ``timeoutMs`` and by cancelling the run."""
+
+    def mark(function: _Function) -> _Function:
+        function.isolation = Isolation(memory_mb, grace_ms)  # type: ignore[union-attr]
+        return function
+
+    return mark
+
+
+def isolation_of(function: AnyStepFunction) -> Isolation | None:
+    """How the step asks to be isolated; None where it runs in the engine's own process."""
+    isolation: Isolation | None = getattr(function, "isolation", None)
+    return isolation

@@ -93,7 +93,7 @@ def test_a_step_that_kills_its_worker_every_time_fails_in_the_end(settings: Any)
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_ends_at_sigterm() -> None:
-    command = [sys.executable, "-u", "manage.py", "worker", "--poll", "0.1"]
+    command = [sys.executable, "-u", "manage.py", "worker", "--grace", "1"]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "ready for work" in process.stderr.readline()

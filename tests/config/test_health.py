@@ -22,7 +22,7 @@ def test_readyz_answers_when_every_migration_is_applied() -> None:
 
 @pytest.mark.django_db
 def test_readyz_says_that_a_migration_is_missing() -> None:
-    MigrationRecorder(connection).record_unapplied("pipelines", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("pipelines", "0004_queue")
 
     answer = Client().get("/readyz")
 

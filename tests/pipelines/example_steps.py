@@ -1,5 +1,8 @@
 """Steps for the engine's tests, as a user of irline would write them. ``params`` say how each is to behave."""
 
+import asyncio
+import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +16,18 @@ from pipelines.steps.contract import (
     StepResult,
     Usage,
     ValidationResultOutput,
+    isolated,
 )
 
-HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in ("emit", "listed", "make_module", "judge")}
+NEVER = threading.Event()
+RELEASE = threading.Event()
+WAS_CANCELLED = threading.Event()
+
+NAMES = (
+    "emit", "listed", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
+    "emit_apart", "hang_apart", "eat_memory", "end_process",
+)  # fmt: skip
+HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 
 
 def emit(context: StepContext) -> StepResult:
@@ -62,6 +74,63 @@ def judge(context: StepContext) -> StepResult:
     result = ValidationResultOutput("html", "passed", "fine", {"errors": 0}, artifact_id)
     scores = {"html": 95.0, "seo": None}
     return StepResult(ir={"scores": scores, "overall": 95.0, "grade": "A"}, outputs=[result])
+
+
+def talk(context: StepContext) -> StepResult:
+    """Says ``lines`` lines and how far it is, then waits until it is told to stop where ``wait`` is set."""
+    for n in range(context.params.get("lines", 2)):
+        context.reporter.log(f"line {n}")
+    context.reporter.progress(3, 10)
+    while context.params.get("wait") and not context.reporter.cancelled():
+        NEVER.wait(0.01)
+    return StepResult(ir={"stopped": context.reporter.cancelled()})
+
+
+def hang(context: StepContext) -> StepResult:
+    """Never comes back by itself, and doesn't ask whether it should; ``RELEASE`` ends it."""
+    RELEASE.wait()
+    return StepResult(ir={"late": True})
+
+
+async def emit_async(context: StepContext) -> StepResult:
+    """As ``emit``."""
+    await asyncio.sleep(0)
+    return emit(context)
+
+
+async def hang_async(context: StepContext) -> StepResult:
+    """Never comes back; says so when it is cancelled."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        WAS_CANCELLED.set()
+    raise AssertionError
+
+
+@isolated()
+def emit_apart(context: StepContext) -> StepResult:
+    """As ``emit``, in a process of its own; says which."""
+    context.reporter.log("apart")
+    return StepResult(ir={**emit(context).ir, "pid": os.getpid()})
+
+
+@isolated(grace_ms=100)
+def hang_apart(context: StepContext) -> StepResult:
+    """Never comes back."""
+    NEVER.wait()
+    raise AssertionError
+
+
+@isolated(memory_mb=400)
+def eat_memory(context: StepContext) -> StepResult:
+    """Wants more than it may have."""
+    return StepResult(ir={"size": len(bytearray(2 * 10**9))})
+
+
+@isolated()
+def end_process(context: StepContext) -> StepResult:
+    """Takes its process with it."""
+    os._exit(7)
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,13 +37,9 @@ class RunModel:
         self.skip_codes: dict[str, str] = {}
         self.log: list[tuple[str, object]] = []
         self.finished: RunStatus | None = None
-        self.cancel_requested = False
         self.rows_of: dict[str, list[Item]] = defaultdict(list)
 
     # The view.
-
-    def cancelling(self) -> bool:
-        return self.cancel_requested
 
     def statuses(self, keys: Collection[str]) -> Mapping[str, NodeStatus]:
         return {key: self.status(key) for key in keys}
@@ -101,9 +97,7 @@ class RunModel:
         return self.advance([], approved=[item])
 
     def cancel(self) -> None:
-        self.cancel_requested = True
         self.carry_out(cancel_moves(self.graph, self))
-        self.advance([])
 
     def advance(self, touched: Collection[str], approved: Sequence[Item] = ()) -> Moves:
         moves = next_moves(self.graph, self, touched=touched, approved=approved)

@@ -14,6 +14,7 @@ from monitoring.flags import Key, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines import engine, lifecycle
 from pipelines.conductor import Conductor
+from pipelines.executors import inline
 from pipelines.models import (
     DesignSplit,
     GeneratedArtifact,
@@ -138,14 +139,27 @@ def test_a_crash_is_worded_without_a_traceback() -> None:
     assert "second line" not in run.error["message"]
 
 
-def test_code_that_is_not_there_is_named(settings: Any) -> None:
+def test_a_step_whose_code_is_not_here_is_left_for_a_process_that_has_it(settings: Any) -> None:
+    version = building.pipeline({"key": "a"})
     settings.PIPELINE_STEPS = {}
+
+    run = building.run(version)
+
+    assert run.status == PipelineRun.Status.RUNNING
+    assert building.statuses(run) == {"a": "ready"}
+
+    settings.PIPELINE_STEPS = HANDLERS
+    assert inline.carry(run.pk, threads=0).status == PipelineRun.Status.COMPLETED
+
+
+def test_code_that_cannot_be_imported_fails_the_step(settings: Any) -> None:
+    settings.PIPELINE_STEPS = {"emit": "tests.pipelines.no_such_module.emit"}
 
     run = building.run(building.pipeline({"key": "a"}))
 
     assert run.error is not None
     assert run.error["code"] == "step-code-missing"
-    assert "PIPELINE_STEPS" in run.error["message"]
+    assert "no_such_module" in run.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -229,13 +243,13 @@ def test_a_result_whose_lease_was_lost_is_discarded_whole(media: Path) -> None:
     quick = Conductor.of(run.pk)
     [again] = quick.claim([Item("split")])
 
-    accepted, claims = lifecycle.execute(slow, late, claim_next=1)
+    settled = lifecycle.execute(slow, late, claim_next=1)
 
-    assert (accepted, claims) == (False, [])
+    assert (settled.accepted, settled.claims) == (False, [])
     assert domain_rows() == IRArtifact.objects.count() == TestRun.objects.count() == 0
     assert not any(name.startswith("runs/") for name in files_below(media))
 
-    assert lifecycle.execute(quick, again) == (True, [])
+    assert lifecycle.execute(quick, again).accepted
     run.refresh_from_db()
     assert run.status == PipelineRun.Status.COMPLETED
     assert IRArtifact.objects.get().attempt == 2

@@ -1,0 +1,64 @@
+"""Whether a run may begin: runs of pipelines that name a pool share its limit, and are queued while it is full."""
+
+import uuid
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+
+from pipelines.conductor import Conductor
+from pipelines.models import ConcurrencyPool, PipelineRun
+from pipelines.models.runs import RunStatus
+
+MAX_ADMITTED = 100
+
+
+@transaction.atomic
+def begin(run: PipelineRun) -> None:
+    """Begin a run that was just made, or leave it in the queue. The caller made it ``queued``."""
+    if not run.pool or run.pk in _admitted(run.pool):
+        _start(run)
+
+
+@transaction.atomic
+def admit_waiting(pool: str) -> list[PipelineRun]:
+    """Begin the queued runs that the pool has room for, by priority and age; returns them."""
+    if not pool or not _queued(pool).exists():
+        return []
+    runs = list(PipelineRun.objects.filter(pk__in=_admitted(pool)).order_by("-priority", "id"))
+    for run in runs:
+        _start(run)
+    return runs
+
+
+def waiting_pools() -> list[str]:
+    """The pools that runs are queued for."""
+    queued = PipelineRun.objects.filter(status=RunStatus.RUNNING, queued=True).exclude(pool="")
+    return list(queued.order_by("pool").values_list("pool", flat=True).distinct())
+
+
+def _queued(pool: str) -> QuerySet[PipelineRun]:
+    return PipelineRun.objects.filter(pool=pool, status=RunStatus.RUNNING, queued=True)
+
+
+def _admitted(key: str) -> list[uuid.UUID]:
+    """Ids of the queued runs that fit now. Whoever asks holds the pool's row, so nobody else counts at the same time.
+
+    The first in the queue is never overtaken by a lighter one behind it; one heavier than the pool runs alone.
+    """
+    pool = ConcurrencyPool.objects.select_for_update().filter(key=key).first()
+    running = PipelineRun.objects.filter(pool=key, status=RunStatus.RUNNING, queued=False)
+    used = running.aggregate(used=Sum("weight"))["used"] or 0
+    queued = _queued(key).order_by("-priority", "id")
+    admitted: list[uuid.UUID] = []
+    for pk, weight in queued.values_list("pk", "weight")[:MAX_ADMITTED]:
+        if pool is not None and used and used + weight > pool.limit:
+            break
+        used += weight
+        admitted.append(pk)
+    return admitted
+
+
+def _start(run: PipelineRun) -> None:
+    if PipelineRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, queued=True).update(queued=False):
+        run.queued = False
+        Conductor.of(run.pk).advance()

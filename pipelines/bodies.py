@@ -1,0 +1,103 @@
+"""Calling a step's function: here, in a thread that can be left behind, on an event loop, or in a child process.
+
+A thread can't be killed, so one past its time is abandoned: it goes on to its end, and nobody waits for what it says.
+A coroutine is cancelled. A child process is killed.
+"""
+
+import asyncio
+import inspect
+import queue
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from functools import lru_cache
+from typing import Any
+
+from django.db import connections
+
+from pipelines.attempts import Attempt
+from pipelines.isolation import parent
+from pipelines.steps.contract import AnyStepFunction, StepContext, StepResult, isolation_of
+
+
+class Abandoned(Exception):
+    """Nobody waits for this attempt any more: it was cancelled, taken back, or given back by a worker that stops."""
+
+
+class TimedOut(Exception):
+    """The attempt's time was up before the step came back."""
+
+
+def call(function: AnyStepFunction, path: str, context: StepContext, attempt: Attempt, *, guarded: bool) -> StepResult:
+    """What the step hands over. Raises what it raises, ``TimedOut`` or ``Abandoned``.
+
+    ``path`` is where a child process imports the function from. ``guarded`` runs also a step without a timeout so that
+    it can be abandoned; without, it runs in this thread.
+    """
+    isolation = isolation_of(function)
+    if isolation is not None:
+        return parent.call(path, context, attempt, isolation, stopped=_stopped)
+    if inspect.iscoroutinefunction(function):
+        return _on_loop(function(context), attempt)
+    if guarded or attempt.give_up_at is not None:
+        return _in_thread(function, context, attempt)
+    return function(context)  # type: ignore[return-value]
+
+
+def seconds_left(attempt: Attempt) -> float | None:
+    """Until the attempt's time is up; None where it has no timeout."""
+    return None if attempt.give_up_at is None else max(0.0, attempt.give_up_at - time.monotonic())
+
+
+def _stopped(attempt: Attempt) -> Exception:
+    return Abandoned() if attempt.cancelled() else TimedOut()
+
+
+def _in_thread(function: AnyStepFunction, context: StepContext, attempt: Attempt) -> StepResult:
+    answers: queue.SimpleQueue[tuple[StepResult | None, BaseException | None]] = queue.SimpleQueue()
+
+    def body() -> None:
+        try:
+            answers.put((function(context), None))  # type: ignore[arg-type]
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the answer is waited for
+            answers.put((None, error))
+        finally:
+            connections.close_all()
+
+    attempt.when_gone(lambda: answers.put((None, Abandoned())))
+    threading.Thread(target=body, name=f"step {attempt.claim.name}", daemon=True).start()
+    try:
+        result, error = answers.get(timeout=seconds_left(attempt))
+    except queue.Empty:
+        attempt.let_go()
+        raise TimedOut from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> StepResult:
+    future: Future[StepResult] = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    attempt.when_gone(lambda: _cancel(future))
+    try:
+        return future.result(timeout=seconds_left(attempt))
+    except TimeoutError:
+        if future.done():
+            raise
+        attempt.let_go()
+        raise TimedOut from None
+    except asyncio.CancelledError:
+        raise _stopped(attempt) from None
+
+
+def _cancel(future: "Future[StepResult]") -> None:
+    future.cancel()
+
+
+@lru_cache(maxsize=1)
+def _loop() -> asyncio.AbstractEventLoop:
+    """The process's one loop for asynchronous steps, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="async steps", daemon=True).start()
+    return loop

@@ -1,0 +1,86 @@
+"""What a worker does with a job: it claims the step, and carries its run on as far as it can.
+
+After settling a step the worker goes on itself with one that became ready, and enqueues only the others, so a chain
+never goes back to the queue. Where nothing became ready it takes another ready step of the same run, for a while:
+a run with many steps must not keep a worker from the other runs.
+"""
+
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+
+from pipelines import admission
+from pipelines.attempts import under_way
+from pipelines.claims import Claim
+from pipelines.conductor import Conductor
+from pipelines.lifecycle import execute
+from pipelines.models import StepRun
+from pipelines.models.runs import RunStatus
+from pipelines.outages import through_outages
+from pipelines.scheduling import Item
+
+CARRY_SECONDS = 2.0
+"""How long a worker stays with one run before it looks into the queue again, where the run isn't a chain."""
+REMEMBERED_RUNS = 64
+
+
+class Carrier:
+    """Carries steps of the ``handlers``, or all, in the threads of one worker.
+
+    Once ``stopping`` says so, no step is begun any more.
+    """
+
+    def __init__(self, stopping: Callable[[], bool] = lambda: False, handlers: Collection[str] | None = None) -> None:
+        self._stopping = stopping
+        self._handlers = handlers
+        self._conductors: OrderedDict[uuid.UUID, Conductor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def carry(self, step_run_id: uuid.UUID) -> None:
+        """Take the step of a job, if it is still to be had, and what follows from it."""
+        found = through_outages("looking up a step", lambda _: _unfinished(step_run_id))
+        if found is None or self._stopping():
+            return
+        run_id, item = found
+        conductor = through_outages("taking up a run", lambda _: self._conductor(run_id))
+        claims = through_outages("claiming a step", lambda _: conductor.claim([item]))
+        self._follow(conductor, claims)
+
+    def _follow(self, conductor: Conductor, claims: list[Claim]) -> None:
+        until = time.monotonic() + CARRY_SECONDS
+        while claims:
+            more = 0 if self._stopping() or time.monotonic() > until else 1
+            claims = execute(conductor, claims[0], guarded=True, claim_next=more).claims
+        if conductor.finished:
+            self._forget(conductor)
+            admission.admit_waiting(conductor.run.pool)
+
+    def _conductor(self, run_id: uuid.UUID) -> Conductor:
+        with self._lock:
+            if run_id not in self._conductors:
+                self._conductors[run_id] = Conductor.of(run_id, executor="distributed", handlers=self._handlers)
+                while len(self._conductors) > REMEMBERED_RUNS:
+                    self._conductors.popitem(last=False)
+            self._conductors.move_to_end(run_id)
+            return self._conductors[run_id]
+
+    def _forget(self, conductor: Conductor) -> None:
+        with self._lock:
+            self._conductors.pop(conductor.run.pk, None)
+
+
+def give_back() -> int:
+    """Give back what runs here still, so that other workers take it at once; how many steps that were."""
+    attempts = under_way()
+    for attempt in attempts:
+        attempt.released = True
+        attempt.let_go()
+    return len(attempts)
+
+
+def _unfinished(step_run_id: uuid.UUID) -> tuple[uuid.UUID, Item] | None:
+    rows = StepRun.objects.filter(pk=step_run_id, pipeline_run__status=RunStatus.RUNNING)
+    found = rows.values_list("pipeline_run", "node_key", "map_index").first()
+    return None if found is None else (found[0], Item(found[1], found[2]))

@@ -1,0 +1,124 @@
+"""Finds what was left behind, and sees to it: the queue loses jobs and workers, the rows don't.
+
+1. Steps whose lease ran out, or whose time is up: tried again or failed.
+2. Steps that are ready and have no job: enqueued.
+3. Runs in which nothing can move though they have not ended: looked at anew.
+4. Runs in the queue whose pool has room: begun.
+5. Jobs that a dead worker had taken: dropped, as 1. sees to their steps.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, TextField
+from django.db.models.functions import Cast, Coalesce, Now
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from pipelines import admission, store
+from pipelines.conductor import Conductor
+from pipelines.executors.dispatch import ReadyStep
+from pipelines.executors.queue import QueueDispatcher
+from pipelines.models import PipelineRun, StepRun
+from pipelines.models.runs import RunStatus, StepStatus
+
+logger = logging.getLogger(__name__)
+
+LOCK = 7_310_458
+MAX_STEPS = 1_000
+FORGOTTEN_AFTER = timedelta(seconds=2)
+"""How long a ready step may be without a job: whoever made it ready may claim it itself."""
+WORKER_DEAD_AFTER = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Swept:
+    """How much of each kind was found."""
+
+    healed: int = 0
+    enqueued: int = 0
+    advanced: int = 0
+    admitted: int = 0
+    dropped: int = 0
+
+
+def sweep() -> Swept:
+    """Look once. When another process is at it, nothing is done here."""
+    swept = Swept()
+    with _alone() as mine:
+        if mine:
+            swept.healed = heal()
+            swept.advanced = advance_stuck()
+            swept.admitted = sum(len(admission.admit_waiting(pool)) for pool in admission.waiting_pools())
+            swept.dropped = drop_dead_jobs()
+            swept.enqueued = enqueue_forgotten()
+    return swept
+
+
+def heal() -> int:
+    """Take back what nobody works on any more, or too long; how many runs had such a step."""
+    runs = store.runs_to_heal()
+    for run_id in runs:
+        Conductor.of(run_id, executor="distributed").reclaim()
+    return len(runs)
+
+
+@transaction.atomic
+def enqueue_forgotten() -> int:
+    """Enqueue ready steps that have no job; how many. Their rows are held meanwhile, so that nobody claims them."""
+    lock = Cast(OuterRef("pk"), TextField())
+    jobs = ProcrastinateJob.objects.filter(queueing_lock=lock, status__in=["todo", "doing"])
+    since = Coalesce(F("not_before"), F("ready_at"), F("created_at"))
+    steps = (
+        StepRun.objects.filter(store.DUE, ~Exists(jobs), pipeline_run__status=RunStatus.RUNNING)
+        .annotate(since=since)
+        .filter(since__lt=Now() - FORGOTTEN_AFTER)
+        .order_by("-pipeline_run__priority", "id")
+    )
+    found = steps.select_for_update(of=("self",), skip_locked=True)
+    columns = found.values_list("pk", "step_version__handler", "pipeline_run__priority")[:MAX_STEPS]
+    ready = [ReadyStep(pk, handler, priority) for pk, handler, priority in columns]
+    QueueDispatcher().enqueue(ready)
+    return len(ready)
+
+
+def advance_stuck() -> int:
+    """Look anew at runs in which nothing is under way; how many. There are none, unless somebody wrote rows by hand."""
+    active = StepRun.objects.filter(pipeline_run=OuterRef("pk")).filter(
+        Q(status__in=[StepStatus.READY, StepStatus.RUNNING, StepStatus.WAITING]) | Q(held=True)
+    )
+    stuck = PipelineRun.objects.filter(~Exists(active), status=RunStatus.RUNNING, queued=False).values_list(
+        "pk", flat=True
+    )
+    found = list(stuck[: store.MAX_RUNS])
+    for run_id in found:
+        Conductor.of(run_id, executor="distributed").advance()
+    return len(found)
+
+
+def drop_dead_jobs() -> int:
+    """Drop the jobs that a worker had taken which is gone; how many."""
+    gone = Q(worker=None) | Q(worker__last_heartbeat__lt=Now() - WORKER_DEAD_AFTER)
+    jobs = ProcrastinateJob.objects.filter(gone, status="doing").values_list("pk", flat=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND id = ANY(%s)", [list(jobs[:MAX_STEPS])]
+        )
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether this process is the only one that sweeps now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        mine: bool = cursor.fetchone()[0]
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

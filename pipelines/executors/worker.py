@@ -1,0 +1,146 @@
+"""A worker: takes jobs from the queue, carries runs on, and sweeps up after others. See ``manage.py worker``."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from django.conf import settings
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+
+from pipelines import store
+from pipelines.executors import duties
+from pipelines.executors.distributed import Carrier, give_back
+
+logger = logging.getLogger("pipelines.worker")
+
+POLL_SECONDS = 0.2
+"""Wake-ups get lost where several jobs run at once, so the queue is also asked this often."""
+RESTART_PAUSE = 0.5
+LONGEST_RESTART_PAUSE = 5.0
+SETTLE_SECONDS = 5.0
+"""What steps that were given back are allowed to settle in."""
+
+
+class Worker:
+    """1. Take a job. 2. Claim its step, and carry the run on. 3. Look after what is left behind, every so often.
+
+    Comes back after any outage of the database. At SIGTERM no step is begun any more; what runs has ``grace`` seconds
+    to end, and is then given back to the other workers.
+    """
+
+    def __init__(self, *, concurrency: int, queues: Sequence[str], grace: float) -> None:
+        self._concurrency = concurrency
+        self._queues = list(queues)
+        self._grace = grace
+        self._stopping = threading.Event()
+        self._carrier = Carrier(self._stopping.is_set, frozenset(queues))
+
+    def run(self) -> None:
+        """Work until a signal says to stop."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self.stop())
+        sweeping = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        sweeping.start()
+        logger.info("ready for work on %s, %d at a time", ", ".join(self._queues), self._concurrency)
+        pause = RESTART_PAUSE
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                asyncio.run(self._work(wait=True))
+            except Exception as error:  # noqa: BLE001 - whatever ends the queue's worker, it is begun again
+                logger.warning("the queue cannot be worked on, trying again: %s", error)
+            pause = (
+                RESTART_PAUSE
+                if time.monotonic() - began > LONGEST_RESTART_PAUSE
+                else min(pause * 2, LONGEST_RESTART_PAUSE)
+            )
+            self._stopping.wait(pause)
+        sweeping.join(SETTLE_SECONDS)
+
+    def work_off(self) -> None:
+        """Work until nothing is ready any more, also of what was left behind and of retries to come, and end."""
+        while True:
+            duties.look_once()
+            asyncio.run(self._work(wait=False))
+            if not store.has_ready_steps(self._queues):
+                return
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Begin no step any more; see the class."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            threading.Thread(target=self._give_back_after_grace, name="grace", daemon=True).start()
+
+    async def _work(self, *, wait: bool) -> None:
+        carriers = ThreadPoolExecutor(self._concurrency, thread_name_prefix="carrier")
+        asyncio.get_running_loop().set_default_executor(carriers)
+        try:
+            await self._work_on_queue(wait=wait)
+        finally:
+            _close_connections(carriers, self._concurrency)
+
+    async def _work_on_queue(self, *, wait: bool) -> None:
+        with app.replace_connector(DjangoConnector().get_worker_connector()) as queue:
+            async with queue.open_async():
+                working = asyncio.create_task(
+                    queue.run_worker_async(
+                        queues=self._queues,
+                        concurrency=self._concurrency,
+                        wait=wait,
+                        fetch_job_polling_interval=POLL_SECONDS,
+                        abort_job_polling_interval=3600.0,
+                        shutdown_graceful_timeout=self._grace + SETTLE_SECONDS,
+                        delete_jobs="always",
+                        additional_context={"carrier": self._carrier},
+                        install_signal_handlers=False,
+                    )
+                )
+                stopped = asyncio.create_task(self._stopped())
+                await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+                if not working.done():
+                    working.cancel()
+                try:
+                    await working
+                except asyncio.CancelledError:
+                    logger.info("stopped")
+
+    async def _stopped(self) -> None:
+        while not self._stopping.is_set():
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _give_back_after_grace(self) -> None:
+        time.sleep(self._grace)
+        count = give_back()
+        if count:
+            logger.info("gave back %d steps that were not done", count)
+
+    def _sweep(self) -> None:
+        while not self._stopping.wait(settings.PIPELINE_SWEEP_MS / 1000):
+            try:
+                duties.look_once()
+            except Exception:
+                logger.exception("sweeping failed, trying again")
+                connection.close()
+        connection.close()
+
+
+def _close_connections(carriers: ThreadPoolExecutor, count: int) -> None:
+    """Have each of the threads close its own connection: they meet, so that none of them does it twice."""
+    meeting = threading.Barrier(count)
+
+    def close() -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(SETTLE_SECONDS)
+        connection.close()
+
+    for future in [carriers.submit(close) for _ in range(count)]:
+        future.result()

@@ -1,0 +1,149 @@
+"""Steps that speak, take too long, or run elsewhere."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from ir_schemas.models import IRArtifact
+from monitoring.models import TestRun
+from pipelines import engine
+from pipelines.executors import inline
+from pipelines.models import PipelineRun, StepLog, StepRun
+from tests.pipelines import building, example_steps
+from tests.pipelines.example_steps import HANDLERS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def example(settings: Any, transactional_db: None, logging_on: None) -> Iterator[None]:
+    settings.PIPELINE_STEPS = HANDLERS
+    example_steps.RELEASE.clear()
+    example_steps.WAS_CANCELLED.clear()
+    yield
+    example_steps.RELEASE.set()
+
+
+def test_lines_and_progress_are_kept() -> None:
+    building.run(building.pipeline({"key": "a", "stepVersionId": "talk@1"}))
+
+    assert list(StepLog.objects.order_by("id").values_list("message", "attempt")) == [("line 0", 1), ("line 1", 1)]
+
+
+def test_an_attempts_lines_are_bounded() -> None:
+    building.run(building.pipeline({"key": "a", "stepVersionId": "talk@1", "params": {"lines": 1_200}}))
+
+    assert StepLog.objects.count() == 1_000
+    assert StepLog.objects.order_by("id").last().message == "More lines were not kept."
+
+
+def test_lines_and_progress_show_while_the_step_runs_and_it_hears_of_the_cancellation() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "talk@1", "params": {"wait": True}}))
+    with carried(run):
+        wait_until(lambda: StepRun.objects.filter(progress_done=3, progress_total=10).exists())
+        assert StepLog.objects.count() == 2
+
+        cancelled = engine.cancel(run_id=run.pk)
+        assert cancelled.status == PipelineRun.Status.CANCELLED
+        assert StepRun.objects.get().status == StepRun.Status.CANCELLED
+
+    assert StepRun.objects.get().status == StepRun.Status.CANCELLED
+    assert IRArtifact.objects.count() == TestRun.objects.count() == 0
+
+
+@pytest.mark.parametrize("step", ["hang", "hang_async", "hang_apart"])
+def test_a_step_past_its_time_is_given_up(step: str) -> None:
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": f"{step}@1", "timeoutMs": 50}))
+
+    assert run.status == PipelineRun.Status.FAILED
+    assert run.error is not None
+    assert run.error["code"] == "timed-out"
+    assert "timeoutMs of 50" in run.error["message"]
+    assert TestRun.objects.get().status == "error"
+    if step == "hang_async":
+        assert example_steps.WAS_CANCELLED.wait(20)
+
+
+def test_a_timeout_counts_as_a_failed_attempt() -> None:
+    node = {"key": "a", "stepVersionId": "hang@1", "timeoutMs": 30, "retries": 1, "retryDelayMs": 1}
+    building.run(building.pipeline(node))
+
+    step_run = StepRun.objects.get()
+    assert (step_run.attempt, step_run.status) == (2, "failed")
+    assert [past["error"]["code"] for past in step_run.past_attempts] == ["timed-out"]
+
+
+def test_an_asynchronous_step_is_a_step() -> None:
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": "emit_async@1", "params": {"ir": {"x": 1}}}))
+
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert IRArtifact.objects.get().ir_json == {"x": 1}
+
+
+def test_a_step_in_its_own_process_is_told_everything_and_its_process_is_used_again() -> None:
+    nodes = [
+        {"key": "a", "stepVersionId": "emit_apart@1", "params": {"ir": {"x": 1}}},
+        {"key": "b", "stepVersionId": "emit_apart@1", "dependsOn": ["a"]},
+    ]
+    run = building.run(building.pipeline(*nodes))
+
+    first, second = IRArtifact.objects.order_by("id").values_list("ir_json", flat=True)
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert first["x"] == 1
+    assert second["upstream"] == {"a": first}
+    assert first["pid"] == second["pid"] != example_steps.os.getpid()
+    assert StepLog.objects.filter(message="apart").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "params", "code"),
+    [
+        ("emit_apart", {"refuse": "not today"}, "example-refused"),
+        ("emit_apart", {"crash": "broken"}, "step-crashed"),
+        ("eat_memory", {}, "step-crashed"),
+        ("end_process", {}, "step-process-died"),
+    ],
+)
+def test_what_goes_wrong_in_a_process_is_an_error_of_the_step(step: str, params: dict[str, Any], code: str) -> None:
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": f"{step}@1", "params": params}))
+
+    assert run.error is not None
+    assert run.error["code"] == code
+
+
+def test_a_process_is_killed_when_its_run_is_cancelled() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "hang_apart@1"}))
+    with carried(run):
+        wait_until(lambda: StepRun.objects.get().status == "running")
+        engine.cancel(run_id=run.pk)
+
+    run.refresh_from_db()
+    assert run.status == PipelineRun.Status.CANCELLED
+
+
+class carried:  # noqa: N801 - reads as a phrase
+    """Carries the run in a thread while the block lasts; the thread must end by itself soon after."""
+
+    def __init__(self, run: PipelineRun) -> None:
+        self._thread = threading.Thread(target=self._carry, args=(run.pk,))
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def _carry(self, run_id: Any) -> None:
+        inline.carry(run_id, threads=0)
+        connection.close()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline

@@ -1,0 +1,272 @@
+"""The distributed executor: jobs in the same transaction, workers in this process, the sweeper."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.models import F
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ir_schemas.models import IRArtifact
+from pipelines import admission, engine
+from pipelines.conductor import Conductor
+from pipelines.executors import sweeper
+from pipelines.executors.distributed import Carrier
+from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepRun
+from pipelines.scheduling import Item
+from tests.pipelines import building
+from tests.pipelines.example_steps import HANDLERS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAN_OUT = (
+    {"key": "first", "stepVersionId": "listed@1", "params": {"count": 6}},
+    {"key": "each", "dependsOn": ["first"], "forEach": "first.parts"},
+    {"key": "last", "dependsOn": ["each"]},
+)
+PAGE = building.PAGE
+
+
+@pytest.fixture(autouse=True)
+def distributed(settings: Any, transactional_db: None, logging_on: None) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    settings.PIPELINE_EXECUTOR = "distributed"
+    no_jobs()
+
+
+def no_jobs() -> None:
+    """Empty the queue, whose tables Django does not flush between tests."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def jobs() -> list[str]:
+    """The step runs that have a job waiting, by name."""
+    ids = ProcrastinateJob.objects.filter(status="todo").order_by("id").values_list("args__step_run_id", flat=True)
+    named = {str(step.pk): str(step) for step in StepRun.objects.all()}
+    return [named[pk] for pk in ids]
+
+
+def test_a_started_run_is_in_the_queue_and_a_worker_carries_it_to_its_end() -> None:
+    run = engine.start_run(version=building.pipeline(*FAN_OUT), design=PAGE)
+    assert jobs() == ["first"]
+
+    call_command("worker", once=True, concurrency=2)
+
+    run.refresh_from_db()
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert set(building.statuses(run).values()) == {"completed"}
+    assert IRArtifact.objects.count() == 8
+    assert ProcrastinateJob.objects.count() == 0
+
+
+def test_both_executors_leave_the_same_rows(settings: Any) -> None:
+    version = building.pipeline(*FAN_OUT, {"key": "not", "condition": "false", "dependsOn": ["last"]})
+    remote = engine.start_run(version=version, design=PAGE)
+    call_command("worker", once=True, concurrency=2)
+    settings.PIPELINE_EXECUTOR = "inline"
+    local = building.run(version, design=PAGE)
+
+    rows = ("node_key", "map_index", "status", "attempt", "reason_code", "params", "error")
+    of_run = [sorted(StepRun.objects.filter(pipeline_run=run).values_list(*rows), key=str) for run in (remote, local)]
+    assert of_run[0] == of_run[1]
+
+
+def test_jobs_come_and_go_with_the_transaction() -> None:
+    version = building.pipeline({"key": "a"})
+    with transaction.atomic():
+        engine.start_run(version=version)
+        transaction.set_rollback(True)
+
+    assert ProcrastinateJob.objects.count() == 0
+
+
+def test_a_chain_never_goes_back_to_the_queue() -> None:
+    engine.start_run(version=building.pipeline(*({"key": f"n{i}", "order": i} for i in range(5))))
+    step = StepRun.objects.get(node_key="n0")
+    no_jobs()
+
+    Carrier().carry(step.pk)
+
+    assert set(StepRun.objects.values_list("status", flat=True)) == {"completed"}
+    assert jobs() == []
+
+
+def test_a_job_that_comes_twice_at_once_runs_its_step_once() -> None:
+    engine.start_run(version=building.pipeline({"key": "a"}))
+    step = StepRun.objects.get()
+    start = threading.Barrier(4)
+
+    def deliver() -> None:
+        start.wait()
+        Carrier().carry(step.pk)
+        connection.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert StepRun.objects.get().attempt == 1
+    assert IRArtifact.objects.count() == 1
+
+
+def test_workers_that_share_a_run_carry_it_exactly_once() -> None:
+    run = engine.start_run(version=building.pipeline(*FAN_OUT), design=PAGE)
+    start = threading.Barrier(3)
+
+    def work() -> None:
+        carrier = Carrier()
+        start.wait()
+        while not PipelineRun.objects.get().is_finished:
+            for pk in StepRun.objects.filter(status="ready").values_list("pk", flat=True):
+                carrier.carry(pk)
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    run.refresh_from_db()
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert set(StepRun.objects.values_list("status", "attempt")) == {("completed", 1)}
+    assert IRArtifact.objects.count() == 8
+    assert IRArtifact.objects.filter(step_run__node_key="last").count() == 1
+
+
+def test_a_lost_job_is_made_again() -> None:
+    engine.start_run(version=building.pipeline({"key": "a"}))
+    no_jobs()
+    assert sweeper.sweep().enqueued == 0, "whoever made it ready has a moment to claim it"
+    StepRun.objects.update(
+        ready_at=F("ready_at") - timedelta(minutes=1), created_at=F("created_at") - timedelta(hours=1)
+    )
+
+    assert sweeper.sweep().enqueued == 1
+    assert jobs() == ["a"]
+    assert sweeper.sweep().enqueued == 0
+
+
+def test_a_lapsed_lease_is_taken_back_and_one_that_is_alive_is_not() -> None:
+    version = building.pipeline({"key": "a", "retryDelayMs": 0}, {"key": "b"})
+    run = engine.start_run(version=version)
+    Conductor.of(run.pk).claim([Item("a"), Item("b")])
+    StepRun.objects.filter(node_key="a").update(lease_expires_at=F("started_at"))
+
+    assert sweeper.sweep().healed == 1
+
+    lost, held = StepRun.objects.order_by("node_key")
+    assert (lost.status, lost.lost_count) == ("ready", 1)
+    assert (held.status, held.lost_count) == ("running", 0)
+    assert "a" in jobs()
+
+
+def test_a_step_past_its_time_whose_process_is_gone_is_given_up() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "timeoutMs": 1000}))
+    Conductor.of(run.pk).claim([Item("a")])
+    StepRun.objects.update(deadline=F("started_at"))
+
+    sweeper.sweep()
+
+    run.refresh_from_db()
+    assert run.error is not None
+    assert run.error["code"] == "timed-out"
+
+
+def test_a_run_that_stands_still_is_looked_at_anew() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a"}))
+    StepRun.objects.update(status="pending")
+
+    assert sweeper.sweep().advanced == 1
+    assert building.statuses(run) == {"a": "ready"}
+
+
+def test_what_a_dead_worker_had_taken_is_dropped() -> None:
+    engine.start_run(version=building.pipeline({"key": "a"}))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+
+    assert sweeper.sweep().dropped == 1
+    assert ProcrastinateJob.objects.count() == 0
+
+
+def test_a_worker_takes_only_what_it_has_the_code_for(settings: Any) -> None:
+    run = engine.start_run(
+        version=building.pipeline({"key": "a"}, {"key": "b", "stepVersionId": "listed@1"}), design=PAGE
+    )
+
+    call_command("worker", once=True, queues="listed")
+    assert building.statuses(run) == {"a": "ready", "b": "completed"}
+    settings.PIPELINE_STEPS = {"listed": HANDLERS["listed"]}
+    Carrier().carry(StepRun.objects.get(node_key="a").pk)
+    assert building.statuses(run)["a"] == "ready"
+    with pytest.raises(CommandError, match="no code here for emit"):
+        call_command("worker", once=True, queues="emit")
+
+
+def test_a_pool_limits_steps_across_runs_by_their_weight() -> None:
+    ConcurrencyPool.objects.create(key="browser", limit=3)
+    version = building.pipeline({"key": "a", "pool": "browser", "weight": 2}, {"key": "b", "pool": "browser"})
+    first, second = (Conductor.of(engine.start_run(version=version).pk) for _ in range(2))
+
+    taken = first.claim([Item("a"), Item("b")])
+    refused = second.claim([Item("a"), Item("b")])
+
+    assert [claim.name for claim in taken] == ["a", "b"]
+    assert refused == []
+
+
+def test_many_who_claim_from_a_pool_at_once_never_overfill_it() -> None:
+    ConcurrencyPool.objects.create(key="narrow", limit=2)
+    version = building.pipeline(*({"key": f"n{i}", "pool": "narrow"} for i in range(2)))
+    runs = [engine.start_run(version=version) for _ in range(6)]
+    start = threading.Barrier(6)
+    taken = []
+
+    def claim(run: PipelineRun) -> None:
+        conductor = Conductor.of(run.pk)
+        start.wait()
+        taken.extend(conductor.claim([Item("n0"), Item("n1")]))
+        connection.close()
+
+    threads = [threading.Thread(target=claim, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(taken) == 2
+
+
+def test_runs_of_a_full_pool_are_queued_and_begin_by_priority() -> None:
+    pool = ConcurrencyPool.objects.create(key="one", limit=1)
+    version = building.pipeline({"key": "a"})
+    PipelineDefinition.objects.update(run_pool=pool)
+    version.refresh_from_db()
+    running, waiting, urgent = (engine.start_run(version=version) for _ in range(3))
+    PipelineRun.objects.filter(pk=urgent.pk).update(priority=5)
+    assert [run.queued for run in (running, waiting, urgent)] == [False, True, True]
+    assert admission.admit_waiting("one") == []
+
+    engine.cancel(run_id=running.pk)
+    sweeper.sweep()
+    assert set(PipelineRun.objects.filter(status="running", queued=False)) == {urgent}
+
+    call_command("worker", once=True)
+    assert set(PipelineRun.objects.values_list("status", flat=True)) == {"cancelled", "completed"}
+
+
+def test_a_cancelled_run_leaves_nothing_to_do() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a"}, {"key": "b", "dependsOn": ["a"]}))
+    engine.cancel(run_id=run.pk)
+
+    call_command("worker", once=True)
+
+    assert set(building.statuses(run).values()) == {"cancelled"}
+    assert IRArtifact.objects.count() == 0
