@@ -39,6 +39,16 @@ VARIABLES = (
         "IR_VALIDATION_MODE", str, "", "Default of the mode: off, log or enforce. Unset: log under DEBUG, else off."
     ),
     Variable("MONITORING_API_ENABLED", bool, False, "Default of the flag that opens the monitoring endpoints."),
+    Variable("REDACTION_KEY", str, "", "Keys the audit log's pseudonyms. Unset: derived from SECRET_KEY."),
+    Variable(
+        "REDACTION_PHONE_REGIONS",
+        list,
+        ["US", "GB", "DE", "FR"],
+        "Countries whose telephone numbers are found without their country code.",
+    ),
+    Variable(
+        "REDACTION_PRESIDIO", bool, False, "Also looks with Microsoft Presidio (the extra pii): names and places."
+    ),
     Variable("DESIGN_ALLOW_PRIVATE_ADDRESSES", bool, False, "Lets a design be fetched from a private address."),
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),
     Variable("PIPELINE_LEASE_MS", int, 60_000, "Milliseconds until a step whose process died is taken back."),

@@ -195,6 +195,9 @@ IR_VALIDATION_MODE: str = value("IR_VALIDATION_MODE") or ("log" if DEBUG else "o
 if IR_VALIDATION_MODE not in {"off", "log", "enforce"}:
     raise ImproperlyConfigured(f"IR_VALIDATION_MODE is {IR_VALIDATION_MODE!r}; it must be off, log or enforce.")
 MONITORING_API_ENABLED: bool = value("MONITORING_API_ENABLED")
+REDACTION_KEY: str = value("REDACTION_KEY")
+REDACTION_PHONE_REGIONS: list[str] = value("REDACTION_PHONE_REGIONS")
+REDACTION_PRESIDIO: bool = value("REDACTION_PRESIDIO")
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")
 if PIPELINE_EXECUTOR not in {"inline", "distributed"}:

@@ -1,0 +1,10 @@
+"""Taking personal data and secrets out of text and JSON before the audit log keeps them.
+
+``redactor`` walks documents and splices; what there is to find stands in tables: ``secrets``, ``contact``, ``money``,
+``identities`` and ``names``. Pure: no database, no settings. docs/redaction.md says what it cannot find.
+"""
+
+from monitoring.redaction.findings import Finding, Recogniser
+from monitoring.redaction.redactor import VERSION, Redaction, Redactor
+
+__all__ = ["VERSION", "Finding", "Recogniser", "Redaction", "Redactor"]

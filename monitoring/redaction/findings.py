@@ -1,0 +1,54 @@
+"""What a recogniser hands over, and the form that most recognisers have: a pattern and a check."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Finding(NamedTuple):
+    """``text[start:end]`` is of this kind; ``normal`` is its one spelling, so that equal values are seen as equal."""
+
+    start: int
+    end: int
+    kind: str
+    normal: str
+
+
+class Recogniser(Protocol):
+    """Finds what must not be kept. It may be handed any text, in time that grows with its length only."""
+
+    def find(self, text: str) -> Iterable[Finding]: ...
+
+
+def as_written(found: str) -> str | None:
+    """The check of a pattern that needs none."""
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression and what tells a hit from a likeness.
+
+    ``check`` takes what was matched (the group ``value`` where there is one) and gives its one spelling, or None where
+    it is none. Unless one of ``hints`` occurs in a text (in lower case, with ``any_case``) the expression is not tried.
+
+    Expressions repeat possessively or boundedly, so that no text makes them slow; and they begin with a class of
+    characters rather than with what may not stand before it, as Python's engine then skips to the next candidate.
+    """
+
+    kind: str
+    expression: re.Pattern[str]
+    check: Callable[[str], str | None] = as_written
+    hints: tuple[str, ...] = ()
+    any_case: bool = False
+
+    def find(self, text: str) -> Iterator[Finding]:
+        searched = text.lower() if self.any_case else text
+        if self.hints and not any(hint in searched for hint in self.hints):
+            return
+        group = "value" if "value" in self.expression.groupindex else 0
+        for match in self.expression.finditer(text):
+            normal = self.check(match[group])
+            if normal is not None:
+                yield Finding(*match.span(group), self.kind, normal)

@@ -1,0 +1,63 @@
+"""Payment cards and bank accounts."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from stdnum import iban, luhn, numdb
+
+from monitoring.redaction.findings import Finding, Pattern
+
+SHORTEST_IBAN = 15
+
+
+def card(found: str) -> str | None:
+    """The digits of a card number, if they begin as an issuer's do and Luhn's sum holds."""
+    digits = "".join(filter(str.isdigit, found))
+    issued = digits[0] in "3456" or "2221" <= digits[:4] <= "2720"
+    return digits if issued and luhn.is_valid(digits) else None
+
+
+class Ibans:
+    """International account numbers, with or without spaces, in either case."""
+
+    # From the first digit on; the country's two letters stand before it.
+    candidate = re.compile(r"[0-9](?<=(?<![A-Za-z0-9])[A-Za-z]{2}[0-9])[0-9](?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
+
+    def find(self, text: str) -> Iterator[Finding]:
+        for match in self.candidate.finditer(text):
+            start = match.start() - 2
+            written = text[start : match.end()]
+            while _has_ibans(written[:2].upper()):
+                normal = re.sub("[ -]", "", written).upper()
+                if len(normal) < SHORTEST_IBAN:
+                    break
+                if _mod_97(normal) == 1 and iban.is_valid(normal):
+                    yield Finding(start, start + len(written), "iban", normal)
+                    break
+                # The words after a number look like more of it.
+                written = written.rpartition(" ")[0]
+
+
+@lru_cache(maxsize=26 * 26)
+def _has_ibans(country: str) -> bool:
+    return bool(numdb.get("iban").info(country)[0][1])
+
+
+def _mod_97(normal: str) -> int:
+    """ISO 7064, mod 97-10, as IBANs use it: the first four characters go last, letters count from 10."""
+    return int("".join(str(int(character, 36)) for character in normal[4:] + normal[:4])) % 97
+
+
+RECOGNISERS = (
+    Ibans(),
+    Pattern(
+        "card",
+        re.compile(
+            r"[0-9](?<![\w.].)(?:[0-9]{12,18}"
+            r"|[0-9]{3}(?P<four>[ -])[0-9]{4}(?P=four)[0-9]{4}(?P=four)[0-9]{4}(?:(?P=four)[0-9]{3})?"
+            r"|[0-9]{3}(?P<six>[ -])[0-9]{6}(?P=six)[0-9]{5})(?!\w)"
+        ),
+        card,
+    ),
+)

@@ -1,0 +1,28 @@
+"""Property names that say what their value is, whatever it looks like."""
+
+import re
+from functools import lru_cache
+
+_BY_NAME = (
+    (
+        "secret",
+        (
+            r"passw(or)?d|passphrase|pwd$|secret(?!ar)|(api|access|private|signing|encryption|account)key|token$|credential|"
+            r"authori[sz]ation|^auth$|bearer|cookie|sessionid|^(otp|pin|jwt)$"
+        ),
+    ),
+    ("card", r"cardnumber|creditcard|^(cvv|cvc|pan)2?$|securitycode"),
+    ("iban", r"^iban$|accountnumber|bankaccount"),
+    ("national-id", r"^ssn$|socialsecurity|nationalid|taxid|passport(no|number|id)?$|driverlicen[sc]e|insurancenumber"),
+    ("phone", r"^(tele)?phone(no|number)?$|^mobile(no|number|phone)?$|phonenumber$"),
+    ("email", r"^e?mail(address)?$|emailaddress$"),
+)
+_COMPILED = tuple((kind, re.compile(expression)) for kind, expression in _BY_NAME)
+LONGEST = 200
+
+
+@lru_cache(maxsize=4096)
+def kind_of_name(name: str) -> str | None:
+    """What a value under this name is, ``secret`` or another kind; None for names that tell nothing."""
+    plain = re.sub("[^a-z0-9]", "", name[:LONGEST].lower())
+    return next((kind for kind, expression in _COMPILED if expression.search(plain)), None)
