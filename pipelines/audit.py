@@ -1,6 +1,6 @@
 """A step's entry in the audit log: what ran, what validation said, and each quality check by name.
 
-Bodies stay where they are; the log holds their sizes and hashes.
+Bodies stay where they are; the log holds their hashes, and of all text only what redaction leaves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,13 @@ from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
 from pipelines.claims import Claim
 from pipelines.models import PipelineRun
+from pipelines.recording import results
 from pipelines.recording.columns import score_columns, validation_columns
+from pipelines.recording.results import Redacted
 from pipelines.steps.contract import Output, StepResult, ValidationResultOutput
 
 Status = TestResult.Status
 
-VALIDATION_STATUS = {
-    "valid": Status.PASSED,
-    "invalid": Status.FAILED,
-    "skipped": Status.SKIPPED,
-    "error": Status.FAILED,
-}
 CHECK_STATUS = {
     "passed": Status.PASSED,
     "warning": Status.WARNING,
@@ -47,14 +43,20 @@ def test_run_rows(
     """
     outputs = result.outputs if result else ()
     quality = [output for output in outputs if isinstance(output, ValidationResultOutput)]
-    checks = [_ir_validation(verdict)]
-    checks += map(_quality_check, quality) if quality else [_prompt_io(claim, result, ir_text, duration_ms)]
+    redacted = Redacted()
+    summary = _summary(run, claim, verdict) | redacted.document(_told(result, error))
+    checks = [results.ir_validation(verdict, redacted, why_not="the step handed over no IR")]
+    if quality:
+        checks += [_quality_check(output, redacted) for output in quality]
+    else:
+        checks.append(_prompt_io(claim, result, ir_text, duration_ms))
+    checks.append(results.safety(redacted))
     test_run_id = uuid7()
     test_run = {
         "id": test_run_id,
         "type": TestRun.Type.QUALITY if quality else TestRun.Type.AI,
         "status": _status(error, verdict),
-        "summary": _summary(run, claim, result, verdict, error),
+        "summary": summary,
         "step_run_id": claim.step_run_id,
         "attempt": claim.attempt,
         "design_split_id": run.design_split_id,
@@ -86,13 +88,7 @@ def _columns(result: StepResult | None, verdict: Verdict | None) -> dict[str, An
     return columns
 
 
-def _summary(
-    run: PipelineRun,
-    claim: Claim,
-    result: StepResult | None,
-    verdict: Verdict | None,
-    error: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+def _summary(run: PipelineRun, claim: Claim, verdict: Verdict | None) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "pipelineId": str(run.pipeline_id),
         "pipelineRunId": str(run.pk),
@@ -100,51 +96,33 @@ def _summary(
         "mapIndex": claim.item.map_index,
         "runGroupId": str(run.run_group_id),
     }
-    if verdict is not None:
-        contract = verdict.contract
-        summary["validation"] = {
-            "schemaId": str(contract.schema_id) if contract else None,
-            "version": contract.version if contract else None,
-            "passed": verdict.is_valid,
-            "errorCount": verdict.error_count,
-        }
+    return summary if verdict is None else summary | {"validation": results.validation_summary(verdict)}
+
+
+def _told(result: StepResult | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the step itself said, which may hold anything."""
+    told: dict[str, Any] = {}
     if result is not None:
-        summary |= {key: result.ir[key] for key in ("scores", "grade", "recommendations") if key in result.ir}
+        told |= {key: result.ir[key] for key in ("scores", "grade", "recommendations") if key in result.ir}
         if result.usage is not None:
-            summary["tokensIn"] = result.usage.tokens_in
-            summary["tokensOut"] = result.usage.tokens_out
-            summary["totalCostUsd"] = result.usage.total_cost_usd
+            told["tokensIn"] = result.usage.tokens_in
+            told["tokensOut"] = result.usage.tokens_out
+            told["totalCostUsd"] = result.usage.total_cost_usd
     if error is not None:
-        summary["error"] = dict(error)
-    return summary
-
-
-def _check(name: str, status: Status, details: Mapping[str, Any], duration_ms: float | None = None) -> dict[str, Any]:
-    return {"name": name, "status": status, "details": dict(details), "duration_ms": duration_ms}
+        told["error"] = dict(error)
+    return told
 
 
 def _prompt_io(claim: Claim, result: StepResult | None, ir_text: bytes | None, duration_ms: float) -> dict[str, Any]:
     details: dict[str, Any] = {"paramsSha256": content_hash(claim.params)}
     if ir_text is not None:
         details["irSha256"] = hash_of_canonical(ir_text)
-    return _check("Prompt IO", Status.PASSED if result else Status.FAILED, details, duration_ms)
+    return results.prompt_io(details, answered=result is not None, duration_ms=duration_ms)
 
 
-def _ir_validation(verdict: Verdict | None) -> dict[str, Any]:
-    if verdict is None:
-        return _check("IR Validation", Status.SKIPPED, {"reason": "the step handed over no IR"})
-    details = {
-        "mode": verdict.mode,
-        "outcome": verdict.outcome,
-        "errorCount": verdict.error_count,
-        "engine": verdict.engine,
-        "engineVersion": verdict.engine_version,
-    }
-    return _check("IR Validation", VALIDATION_STATUS[verdict.outcome], details, verdict.duration_ms)
-
-
-def _quality_check(output: ValidationResultOutput) -> dict[str, Any]:
-    return _check(output.validator, CHECK_STATUS[output.status], {"message": output.message, **output.details})
+def _quality_check(output: ValidationResultOutput, redacted: Redacted) -> dict[str, Any]:
+    details = redacted.document({"message": output.message, **output.details})
+    return results.result(output.validator, CHECK_STATUS[output.status], details)
 
 
 def _artifact_id(quality: Sequence[Output]) -> Any:

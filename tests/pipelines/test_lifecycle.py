@@ -95,10 +95,12 @@ def test_the_audit_log_mirrors_each_step() -> None:
     assert set(TestResult.objects.filter(test_run__type="ai").values_list("name", "status")) == {
         ("Prompt IO", "passed"),
         ("IR Validation", "skipped"),
+        ("Safety/Policy", "passed"),
     }
     assert set(TestResult.objects.filter(test_run__type="quality").values_list("name", "status")) == {
         ("html", "passed"),
         ("IR Validation", "skipped"),
+        ("Safety/Policy", "passed"),
     }
 
 
@@ -128,6 +130,16 @@ def test_a_refusal_fails_the_run_with_its_own_words() -> None:
         "mapIndex": None,
     }
     assert TestRun.objects.get().status == TestRun.Status.ERROR
+
+
+def test_the_audit_log_keeps_what_a_step_says_redacted() -> None:
+    run = building.run(building.pipeline({"key": "a", "params": {"refuse": "No page at jane@example.com."}}))
+
+    assert run.error is not None
+    assert "jane@example.com" in run.error["message"]
+    assert "jane@example.com" not in str(TestRun.objects.get().summary)
+    safety = TestResult.objects.get(name="Safety/Policy")
+    assert (safety.status, safety.details["redaction"]["counts"]) == ("warning", {"email": 1})
 
 
 def test_a_crash_is_worded_without_a_traceback() -> None:
