@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-from monitoring.redaction.findings import Finding, Pattern
+from monitoring.redaction.findings import Finding, Pattern, Recogniser
 
 FILE_ENDINGS = frozenset(("png", "jpg", "jpeg", "gif", "webp", "svg", "avif", "ico", "css", "js", "html"))
 
@@ -26,7 +26,7 @@ def _address(found: str) -> str | None:
         return None
 
 
-RECOGNISERS = (
+RECOGNISERS: tuple[Recogniser, ...] = (
     Pattern("email", re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@[\w-]++(?:\.[\w-]++)+"), _email, hints=("@",)),
     Pattern("ip", re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])"), _address, hints=(".",)),
     Pattern(

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stdnum import iban, luhn, numdb
 
-from monitoring.redaction.findings import Finding, Pattern
+from monitoring.redaction.findings import Finding, Pattern, Recogniser
 
 SHORTEST_IBAN = 15
 
@@ -49,7 +49,7 @@ def _mod_97(normal: str) -> int:
     return int("".join(str(int(character, 36)) for character in normal[4:] + normal[:4])) % 97
 
 
-RECOGNISERS = (
+RECOGNISERS: tuple[Recogniser, ...] = (
     Ibans(),
     Pattern(
         "card",

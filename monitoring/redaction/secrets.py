@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from monitoring.redaction.findings import Finding, Pattern
+from monitoring.redaction.findings import Finding, Pattern, Recogniser
 
 # What issuers put before their keys, and the least that follows.
 PREFIXES = (
@@ -70,7 +70,7 @@ class PrivateKeys:
             start = text.find(self.begin, stop)
 
 
-RECOGNISERS = (
+RECOGNISERS: tuple[Recogniser, ...] = (
     PrivateKeys(),
     Pattern("credentials", re.compile(r"://(?P<value>[^\s/:@\"'<>]{0,200}:[^\s/@\"'<>]{1,200})@"), hints=("://",)),
     *(
