@@ -13,10 +13,10 @@ MAX_ADMITTED = 100
 
 
 @transaction.atomic
-def begin(run: PipelineRun) -> None:
-    """Begin a run that was just made, or leave it in the queue. The caller made it ``queued``."""
-    if not run.pool or run.pk in _admitted(run.pool):
-        _start(run)
+def begin(run: PipelineRun, conductor: Conductor) -> None:
+    """Begin a run that was just made, or leave it in the queue where the caller made it ``queued``."""
+    if not run.queued or run.pk in _admitted(run.pool):
+        _start(run, conductor)
 
 
 @transaction.atomic
@@ -26,7 +26,7 @@ def admit_waiting(pool: str) -> list[PipelineRun]:
         return []
     runs = list(PipelineRun.objects.filter(pk__in=_admitted(pool)).order_by("-priority", "id"))
     for run in runs:
-        _start(run)
+        _start(run, Conductor.of(run.pk))
     return runs
 
 
@@ -58,7 +58,8 @@ def _admitted(key: str) -> list[uuid.UUID]:
     return admitted
 
 
-def _start(run: PipelineRun) -> None:
-    if PipelineRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, queued=True).update(queued=False):
+def _start(run: PipelineRun, conductor: Conductor) -> None:
+    if run.queued:
+        PipelineRun.objects.filter(pk=run.pk).update(queued=False)
         run.queued = False
-        Conductor.of(run.pk).advance()
+    conductor.advance()

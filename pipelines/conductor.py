@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,17 +27,19 @@ from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import open_bundle
 from pipelines.designs.summary import refresh_design
 from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
-from pipelines.models import PipelineRun, StepVersion
+from pipelines.models import PipelineRun, StepRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.outputs import write_outputs
 from pipelines.registry import is_registered
 from pipelines.results import Results
 from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, lost_delay_ms, next_moves, retry_delay_ms
-from pipelines.state import RunState
+from pipelines.state import Row, RunState
 
 MAX_REASON = 500
 CANDIDATES = 4
 """How many steps a process offers to take one of, where others may be quicker."""
+
+MAX_BEGUN = 32
 
 Decision = Callable[[RunState], Iterator[Moves]]
 
@@ -61,20 +63,20 @@ class Conductor:
         self,
         run: PipelineRun,
         graph: Graph,
-        step_versions: Mapping[uuid.UUID, StepVersion],
-        dispatcher: Dispatcher | None,
-        handlers: Collection[str] | None = None,
+        step_versions: Iterable[StepVersion],
+        rows: Mapping[Item, Row] | None = None,
     ) -> None:
+        """With ``rows`` those are the run's, at its revision; without, they are read."""
         self.run = run
         self.graph = graph
         self.results = Results(run.pk)
         self.finished = False
-        self._dispatcher = dispatcher
-        self._handlers = handlers
-        self._step_versions = step_versions
+        self._dispatcher: Dispatcher | None = None
+        self._handlers: Collection[str] | None = None
+        self._step_versions = {version.pk: version for version in step_versions}
         self._profiles: dict[str, list[MetricProfileItem]] = {}
         self._lock = threading.RLock()
-        self._state = self._read()
+        self._state = self._read() if rows is None else self._state_of(rows, run.revision)
 
     @classmethod
     def of(
@@ -84,11 +86,29 @@ class Conductor:
 
         Only steps of these ``handlers`` are claimed; None are all that this process has code for.
         """
-        run = PipelineRun.objects.select_related("pipeline", "design_split").get(pk=run_id)
-        graph = definitions.frozen_graph(run)
-        ids = {definitions.frozen_step_version(node) for node in graph.nodes}
-        dispatcher = dispatcher_of(executor or settings.PIPELINE_EXECUTOR)
-        return cls(run, graph, StepVersion.objects.in_bulk(list(ids)), dispatcher, handlers)
+        conductor = _begun.pop(run_id, None)
+        if conductor is None:
+            run = PipelineRun.objects.select_related("pipeline", "design_split").get(pk=run_id)
+            graph = definitions.frozen_graph(run)
+            ids = {definitions.frozen_step_version(node) for node in graph.nodes}
+            conductor = cls(run, graph, StepVersion.objects.filter(pk__in=ids))
+        conductor._dispatcher = dispatcher_of(executor or settings.PIPELINE_EXECUTOR)
+        conductor._handlers = handlers
+        return conductor
+
+    @classmethod
+    def begun(cls, run: PipelineRun, rows: Iterable[StepRun], step_versions: Iterable[StepVersion]) -> "Conductor":
+        """Take up a run that was just made of these rows. The next to take it up in this process gets this conductor.
+
+        Should the run have moved meanwhile, the database refuses what was decided on older rows, as it always does.
+        """
+        known = {Item(row.node_key, row.map_index): Row(row.pk, row.status) for row in rows}
+        conductor = cls(run, definitions.frozen_graph(run), step_versions, known)
+        conductor._dispatcher = dispatcher_of(settings.PIPELINE_EXECUTOR)
+        while len(_begun) >= MAX_BEGUN:
+            _begun.pop(next(iter(_begun), None), None)
+        _begun[run.pk] = conductor
+        return conductor
 
     def step_version(self, item: Item) -> StepVersion:
         return self._step_versions[definitions.frozen_step_version(self.graph.node(item.node_key))]
@@ -134,6 +154,8 @@ class Conductor:
 
     def reclaim(self) -> None:
         """Take back what nobody works on any more, or too long: try again, or fail where that happened too often."""
+        if not self._state.any_running():
+            return
         for item, step_run_id, token, attempt, overdue in store.given_up(self.run.pk):
             claim = Claim(item, step_run_id, token, attempt, {}, None)
             if item not in self._state.rows:
@@ -313,8 +335,13 @@ class Conductor:
         return claims
 
     def _read(self) -> RunState:
-        rows, revision = store.read_rows(self.run.pk)
+        return self._state_of(*store.read_rows(self.run.pk))
+
+    def _state_of(self, rows: Mapping[Item, Row], revision: int) -> RunState:
         return RunState(self.graph, rows, revision=revision, inputs=self.run.inputs, results=self.results)
+
+
+_begun: dict[uuid.UUID | None, Conductor] = {}
 
 
 def _lost(claim: Claim) -> Settlement:

@@ -67,12 +67,25 @@ def check_dag(dag: Any) -> Graph:
         graph = parse_dag(dag)
     except DagError as error:
         raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
+    _look_up(graph)
+    return graph
+
+
+def resolve(version: PipelineVersion) -> tuple[Graph, dict[str, StepVersion]]:
+    """The graph and the step version of each node, by the node's key. Raises ``InvalidDag``."""
+    try:
+        graph = _parsed(canonical_json(version.dag))
+    except DagError as error:
+        raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
+    steps = _look_up(graph)
+    return graph, {node.key: steps[node.step_version_id] for node in graph.nodes}
+
+
+def _look_up(graph: Graph) -> dict[str, StepVersion]:
+    """The step versions that the graph names. Raises ``InvalidDag`` for each name that stands for nothing."""
     steps = _known_steps(graph.step_references())
     profiles = _known_profiles(graph.profile_references())
-    named_pools = {reference.value for reference in graph.pool_references()}
-    pools = (
-        set(ConcurrencyPool.objects.filter(key__in=named_pools).values_list("key", flat=True)) if named_pools else set()
-    )
+    pools = _known_pools(graph.pool_references())
     problems = [
         *_unknown(graph.step_references(), steps, "step-version-unknown", "step version"),
         *_unknown(graph.profile_references(), profiles, "metric-profile-unknown", "metric profile"),
@@ -80,21 +93,14 @@ def check_dag(dag: Any) -> Graph:
     ]
     if problems:
         raise _invalid(problems)
-    return graph
+    return steps
 
 
-def resolve(version: PipelineVersion) -> tuple[Graph, dict[str, uuid.UUID]]:
-    """The graph and the id of each node's step version. Raises ``InvalidDag``."""
-    graph = check_dag(version.dag)
-    known = _known_steps(graph.step_references())
-    return graph, {node.key: known[node.step_version_id] for node in graph.nodes}
-
-
-def frozen_document(graph: Graph, step_versions: Mapping[str, uuid.UUID]) -> dict[str, Any]:
+def frozen_document(graph: Graph, step_versions: Mapping[str, StepVersion]) -> dict[str, Any]:
     """The canonical DAG with every step version by its id, as a run keeps it."""
     document = graph.to_document()
     for node in document["nodes"]:
-        node["stepVersionId"] = str(step_versions[node["key"]])
+        node["stepVersionId"] = str(step_versions[node["key"]].pk)
     return document
 
 
@@ -123,24 +129,37 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> None:
             raise InvalidInput(f"The params of {key!r} must be an object of parameter names and values.")
 
 
-def _known_steps(references: Iterable[Reference]) -> dict[str, uuid.UUID]:
-    """Ids of the step versions among the references, by how they are named: an id or ``step_key@version``."""
+def _known_steps(references: Iterable[Reference]) -> dict[str, StepVersion]:
+    """The step versions among the references, by how they are named: an id or ``step_key@version``."""
     names = {reference.value for reference in references}
     keys = {name.partition("@")[0] for name in names if "@" in name}
     ids = {name for name in names if "@" not in name}
-    found: dict[str, uuid.UUID] = {}
+    found: dict[str, StepVersion] = {}
     for version in StepVersion.objects.filter(Q(pk__in=ids) | Q(step__key__in=keys)).select_related("step"):
-        found[str(version.pk)] = version.pk
-        found[f"{version.step.key}@{version.version}"] = version.pk
+        found[str(version.pk)] = found[f"{version.step.key}@{version.version}"] = version
     return found
 
 
 def _known_profiles(references: Iterable[Reference]) -> set[str]:
     names = {reference.value for reference in references}
-    known: set[str] = set()
-    for pk, key in MetricProfile.objects.values_list("pk", "key"):
-        known |= {str(pk), key}
-    return names & known
+    if not names:
+        return set()
+    ids = [name for name in names if _is_uuid(name)]
+    found = MetricProfile.objects.filter(Q(pk__in=ids) | Q(key__in=names)).values_list("pk", "key")
+    return names & {name for pk, key in found for name in (str(pk), key)}
+
+
+def _known_pools(references: Iterable[Reference]) -> set[str]:
+    names = {reference.value for reference in references}
+    return set(ConcurrencyPool.objects.filter(key__in=names).values_list("key", flat=True)) if names else set()
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        uuid.UUID(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _unknown(

@@ -22,7 +22,7 @@ from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
 from pipelines.errors import IdempotencyConflict, LoggingDisabled, RunFinished
-from pipelines.models import PipelineRun, PipelineVersion, StepRun
+from pipelines.models import PipelineRun, PipelineVersion, StepRun, StepVersion
 from pipelines.models.runs import RunStatus
 
 
@@ -82,13 +82,14 @@ def record_refusal(
 def _create_run(
     version: PipelineVersion,
     graph: Graph,
-    step_versions: Mapping[str, uuid.UUID],
+    step_versions: Mapping[str, StepVersion],
     design: DesignBundle | None,
     wanted: Mapping[str, Any],
     started_by: User | None,
     run_group_id: uuid.UUID | None,
     idempotency_key: str | None,
 ) -> PipelineRun:
+    pool = version.pipeline.run_pool
     run = PipelineRun(
         pipeline=version.pipeline,
         pipeline_version=version,
@@ -97,24 +98,25 @@ def _create_run(
         idempotency_key=idempotency_key,
         run_group_id=run_group_id or uuid7(),
         design_split=take_in(design) if design is not None else None,
-        queued=True,
-        pool=version.pipeline.run_pool.key if version.pipeline.run_pool else "",
+        queued=pool is not None,
+        pool="" if pool is None else pool.key,
         weight=version.pipeline.run_weight,
         **wanted,
     )
     run.save(force_insert=True)
-    StepRun.objects.bulk_create(
+    rows = [
         StepRun(
             pipeline_run=run,
-            step_version_id=step_versions[node.key],
+            step_version=step_versions[node.key],
             node_key=node.key,
             pool=node.pool or "",
             weight=node.weight,
         )
         for node in graph.nodes
         if node.for_each is None
-    )
-    admission.begin(run)
+    ]
+    StepRun.objects.bulk_create(rows)
+    admission.begin(run, Conductor.begun(run, rows, step_versions.values()))
     return run
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.db import DataError, IntegrityError
 
 from config.canonical import canonical_json
@@ -200,7 +201,9 @@ def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settleme
 
 
 def _validate(conductor: Conductor, claim: Claim, result: StepResult) -> Verdict:
-    mode = flags.validation_mode(conductor.run.pipeline.ir_validation_mode, claim.validation_mode or "")
+    # The claim brought the flag's live value along; without one the environment's default holds, unasked.
+    live = claim.validation_mode or settings.IR_VALIDATION_MODE
+    mode = flags.validation_mode(conductor.run.pipeline.ir_validation_mode, live)
     contract = None
     if mode != "off":
         contract = active.in_force(step_version_id=conductor.step_version(claim.item).pk)

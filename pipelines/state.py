@@ -154,6 +154,10 @@ class RunState:
     def any_active(self) -> bool:
         return any(self._totals[state] for state in ACTIVE)
 
+    def any_running(self) -> bool:
+        """Whether any row is known to be running."""
+        return bool(self._totals[StepStatus.RUNNING])
+
     def any_failed(self) -> bool:
         ended_badly = (NodeStatus.FAILED, NodeStatus.CANCELLED)
         return any(self._status(node.key) in ended_badly for node in self.graph.nodes)

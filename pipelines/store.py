@@ -13,12 +13,14 @@ from typing import Any
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
+from psycopg import Cursor
 
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
 
+CARRY = "SELECT pipelines_carry(%s::text::jsonb, %s::text::jsonb, %s::text::jsonb)::text"
 MAX_RUNS = 100
 MAX_INT = 2_147_483_647
 # What ``Row`` keeps, in its order; ``pipelines_moved_rows`` lists the same.
@@ -44,14 +46,7 @@ class Answer:
 
 def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
     """Make one call of ``pipelines_carry``; ``records`` and ``ir`` are JSON text. On its own it is a transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pipelines_carry(%s::jsonb, %s::jsonb, %s::jsonb)",
-            [json.dumps(call, default=str), records, None if ir is None else ir.decode()],
-        )
-        answer = cursor.fetchone()[0]
-    if isinstance(answer, str):
-        answer = json.loads(answer)
+    answer = _ask([json.dumps(call, default=str), records, None if ir is None else ir.decode()])
     moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],
@@ -63,6 +58,18 @@ def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None 
         else {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in moved},
         validation_mode=answer.get("validationMode"),
     )
+
+
+def _ask(arguments: Sequence[str | None]) -> Any:
+    """Call the function with its arguments apart from the statement: Django would write them into its text."""
+    if connection.execute_wrappers or connection.queries_logged:
+        with connection.cursor() as django_cursor:
+            django_cursor.execute(CARRY, arguments)
+            return json.loads(django_cursor.fetchone()[0])
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        found = cursor.execute(CARRY, arguments).fetchone()
+    return json.loads(found[0]) if found else None
 
 
 def claim(run_id: uuid.UUID, claiming: Mapping[str, Any]) -> Answer:

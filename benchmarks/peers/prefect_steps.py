@@ -20,8 +20,8 @@ os.environ |= {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 
-from prefect import flow, task  # noqa: E402 - it reads its settings as it is imported
-from prefect.server.api.server import SubprocessASGIServer  # noqa: E402
+from prefect import flow, task
+from prefect.server.api.server import SubprocessASGIServer
 
 IR = {"key": "hero", "title": "What we do, in a sentence.", "overall": 92.5, "bounds": {"x": 0, "y": 0.25}}
 

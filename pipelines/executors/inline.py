@@ -39,18 +39,21 @@ def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer = 
     thread a few times a second, and when a step settled. A run that is queued is begun when its pool has room.
     """
     count = settings.INLINE_EXECUTOR_THREADS if threads is None else threads
-    _wait_for_admission(run_id, observe)
     conductor = Conductor.of(run_id, executor="inline")
+    if conductor.run.queued:
+        _wait_for_admission(run_id, observe)
+        conductor = Conductor.of(run_id, executor="inline")
     conductor.reclaim()
     while True:
         if count < 1:
             _carry_here(conductor, observe)
         else:
             _carry_in_threads(conductor, count, observe)
-        if not _wait_for_more(run_id):
+        if conductor.finished or not _wait_for_more(run_id):
             admission.admit_waiting(conductor.run.pool)
             return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
         conductor.refresh()
+        conductor.reclaim()
 
 
 def carry_in_background(run_id: uuid.UUID) -> None:

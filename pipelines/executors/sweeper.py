@@ -8,6 +8,7 @@
 """
 
 import logging
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def heal() -> int:
     """Take back what nobody works on any more, or too long; how many runs had such a step."""
     runs = store.runs_to_heal()
     for run_id in runs:
-        Conductor.of(run_id, executor="distributed").reclaim()
+        _anew(run_id).reclaim()
     return len(runs)
 
 
@@ -95,7 +96,7 @@ def advance_stuck() -> int:
     )
     found = list(stuck[: store.MAX_RUNS])
     for run_id in found:
-        Conductor.of(run_id, executor="distributed").advance()
+        _anew(run_id).advance()
     return len(found)
 
 
@@ -108,6 +109,12 @@ def drop_dead_jobs() -> int:
             "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND id = ANY(%s)", [list(jobs[:MAX_STEPS])]
         )
         return int(cursor.rowcount)
+
+
+def _anew(run_id: uuid.UUID) -> Conductor:
+    conductor = Conductor.of(run_id, executor="distributed")
+    conductor.refresh()
+    return conductor
 
 
 @contextmanager
