@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from config.models import uuid7
 from metrics.evaluators import Evidence, Measurement, evaluate
-from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem
+from metrics.models import MetricDefinition, MetricProfileItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,13 @@ class Measured:
         return None if value is None else float(value)
 
 
-def profile_by_reference(reference: str) -> MetricProfile | None:
-    """A profile by its key or its id."""
-    try:
-        condition = {"id": uuid.UUID(reference)}
-    except ValueError:
-        return MetricProfile.objects.filter(key=reference).first()
-    return MetricProfile.objects.filter(**condition).first()
-
-
 def profile_items(reference: str) -> list[MetricProfileItem]:
     """The metrics of a profile, named by its key or its id, in the order of their keys; none for one that is gone."""
-    profile = profile_by_reference(reference)
-    return list(profile.items.select_related("metric").order_by("metric__key")) if profile else []
+    try:
+        of_profile = Q(profile=uuid.UUID(reference))
+    except ValueError:
+        of_profile = Q(profile__key=reference)
+    return list(MetricProfileItem.objects.filter(of_profile).select_related("metric").order_by("metric__key"))
 
 
 def measure(items: Sequence[MetricProfileItem], evidence: Evidence) -> list[Measured]:

@@ -12,21 +12,30 @@ from pipelines.models.runs import RunStatus
 MAX_ADMITTED = 100
 
 
-@transaction.atomic
 def begin(run: PipelineRun, conductor: Conductor) -> None:
-    """Begin a run that was just made, or leave it in the queue where the caller made it ``queued``."""
-    if not run.queued or run.pk in _admitted(run.pool):
-        _start(run, conductor)
+    """Write the rows of a run that was just made, and begin it, or leave it where the caller put it in the queue.
+
+    The caller holds the transaction.
+    """
+    begins = not run.queued or run.pk in _admitted(run.pool)
+    if begins:
+        _leave_queue(run)
+    conductor.begin(release=begins)
 
 
-@transaction.atomic
 def admit_waiting(pool: str) -> list[PipelineRun]:
     """Begin the queued runs that the pool has room for, by priority and age; returns them."""
     if not pool or not _queued(pool).exists():
         return []
+    with transaction.atomic():
+        return _admit(pool)
+
+
+def _admit(pool: str) -> list[PipelineRun]:
     runs = list(PipelineRun.objects.filter(pk__in=_admitted(pool)).order_by("-priority", "id"))
     for run in runs:
-        _start(run, Conductor.of(run.pk))
+        _leave_queue(run)
+        Conductor.of(run.pk).advance()
     return runs
 
 
@@ -58,8 +67,7 @@ def _admitted(key: str) -> list[uuid.UUID]:
     return admitted
 
 
-def _start(run: PipelineRun, conductor: Conductor) -> None:
+def _leave_queue(run: PipelineRun) -> None:
     if run.queued:
         PipelineRun.objects.filter(pk=run.pk).update(queued=False)
         run.queued = False
-    conductor.advance()

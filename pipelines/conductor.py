@@ -27,7 +27,7 @@ from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import open_bundle
 from pipelines.designs.summary import refresh_design
 from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
-from pipelines.models import PipelineRun, StepRun, StepVersion
+from pipelines.models import PipelineRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.outputs import write_outputs
 from pipelines.registry import is_registered
@@ -97,13 +97,12 @@ class Conductor:
         return conductor
 
     @classmethod
-    def begun(cls, run: PipelineRun, rows: Iterable[StepRun], step_versions: Iterable[StepVersion]) -> "Conductor":
-        """Take up a run that was just made of these rows. The next to take it up in this process gets this conductor.
+    def begun(cls, run: PipelineRun, step_versions: Iterable[StepVersion]) -> "Conductor":
+        """Take up a run that was just made and has no rows. The next to take it up in this process gets this conductor.
 
         Should the run have moved meanwhile, the database refuses what was decided on older rows, as it always does.
         """
-        known = {Item(row.node_key, row.map_index): Row(row.pk, row.status) for row in rows}
-        conductor = cls(run, definitions.frozen_graph(run), step_versions, known)
+        conductor = cls(run, definitions.frozen_graph(run), step_versions, {})
         conductor._dispatcher = dispatcher_of(settings.PIPELINE_EXECUTOR)
         while len(_begun) >= MAX_BEGUN:
             _begun.pop(next(iter(_begun), None), None)
@@ -139,6 +138,15 @@ class Conductor:
         """What could be claimed now, as far as this process knows: at most ``limit`` items."""
         with self._lock:
             return self._state.ready(limit)
+
+    def begin(self, *, release: bool) -> None:
+        """Write the rows of a run that has none yet, and ``release`` what can start."""
+
+        def decide(state: RunState) -> Iterator[Moves]:
+            if release:
+                yield next_moves(self.graph, state)
+
+        self._carry(None, decide, wanted=0, plant=True)
 
     def advance(self) -> None:
         """Look at the whole graph and carry out what comes next: at the start of a run, and to heal one."""
@@ -209,12 +217,12 @@ class Conductor:
 
         return decide
 
-    def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int) -> Settled:
+    def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int, plant: bool = False) -> Settled:
         records = json.dumps(settlement.records, default=str) if settlement and settlement.records else None
         with self._lock:
             while True:
                 with self._state.trying():
-                    wording = self._word(settlement, decide)
+                    wording = self._word(settlement, decide, plant=plant)
                     chosen = self._wanted(self._state.ready(CANDIDATES if wanted and self._dispatcher else wanted))
                     call = wording.call | (self._claiming(chosen, wanted) if chosen else {})
                     answer = self._write(call, records, settlement, wording.ready)
@@ -228,9 +236,11 @@ class Conductor:
                     return Settled(False, [], overdue=answer.outcome == "overdue")
                 self._state.catch_up(answer.moved, answer.revision)
 
-    def _word(self, settlement: Settlement | None, decide: Decision) -> "_Wording":
+    def _word(self, settlement: Settlement | None, decide: Decision, *, plant: bool) -> "_Wording":
         """Decide on the state that the settlement brings about, and word it for the database."""
         wording = _Wording(self, self._state)
+        if plant:
+            wording.plant()
         if settlement is not None:
             wording.settle(settlement.claim.item, self._settle(settlement))
         for moves in decide(self._state):
@@ -359,8 +369,14 @@ class _Wording:
         self._state = state
         self._settle_words: dict[str, Any] | None = None
         self._update: list[dict[str, Any]] = []
-        self._insert: list[dict[str, Any]] = []
+        self._insert: dict[Item, dict[str, Any]] = {}
         self._finish: str | None = None
+
+    def plant(self) -> None:
+        """Add the row of each node; one with ``forEach`` has none until it is expanded."""
+        for node in self._conductor.graph.nodes:
+            if node.for_each is None:
+                self._add(Item(node.key), StepStatus.PENDING)
 
     def settle(self, item: Item, words: dict[str, Any]) -> None:
         delay = words.get("delayMs")
@@ -391,7 +407,7 @@ class _Wording:
     @property
     def call(self) -> dict[str, Any]:
         """What the database is asked to do."""
-        words = {"settle": self._settle_words, "update": self._update, "insert": self._insert}
+        words = {"settle": self._settle_words, "update": self._update, "insert": list(self._insert.values())}
         call = {name: word for name, word in words.items() if word}
         if self._finish is not None:
             call["finish"] = {"status": self._finish}
@@ -404,26 +420,28 @@ class _Wording:
         row = self._state.put(item, status=str(status), held=held, reason_code=words.get("reason_code", ""))
         if status == StepStatus.READY:
             self.ready[item] = 0
-        self._update.append({"id": row.id, "status": status, "held": held, **words})
+        moved = {"id": row.id, "status": status, "held": held, **words}
+        if item in self._insert:
+            self._insert[item] |= moved
+        else:
+            self._update.append(moved)
 
     def _add(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:
         row = self._state.put(item, id=uuid7(), status=str(status), held=held, reason_code=words.get("reason_code", ""))
         node = self._conductor.node(item)
         if status == StepStatus.READY:
             self.ready[item] = 0
-        self._insert.append(
-            {
-                "id": row.id,
-                "step_version_id": self._conductor.step_version(item).pk,
-                "node_key": item.node_key,
-                "map_index": item.map_index,
-                "status": status,
-                "held": held,
-                "pool": node.pool,
-                "weight": node.weight,
-                **words,
-            }
-        )
+        self._insert[item] = {
+            "id": row.id,
+            "step_version_id": self._conductor.step_version(item).pk,
+            "node_key": item.node_key,
+            "map_index": item.map_index,
+            "status": status,
+            "held": held,
+            "pool": node.pool,
+            "weight": node.weight,
+            **words,
+        }
 
     def _expand(self, expansion: Expansion) -> None:
         for index in range(expansion.count):

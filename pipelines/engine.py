@@ -22,7 +22,7 @@ from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
 from pipelines.errors import IdempotencyConflict, LoggingDisabled, RunFinished
-from pipelines.models import PipelineRun, PipelineVersion, StepRun, StepVersion
+from pipelines.models import PipelineRun, PipelineVersion, StepVersion
 from pipelines.models.runs import RunStatus
 
 
@@ -104,19 +104,7 @@ def _create_run(
         **wanted,
     )
     run.save(force_insert=True)
-    rows = [
-        StepRun(
-            pipeline_run=run,
-            step_version=step_versions[node.key],
-            node_key=node.key,
-            pool=node.pool or "",
-            weight=node.weight,
-        )
-        for node in graph.nodes
-        if node.for_each is None
-    ]
-    StepRun.objects.bulk_create(rows)
-    admission.begin(run, Conductor.begun(run, rows, step_versions.values()))
+    admission.begin(run, Conductor.begun(run, step_versions.values()))
     return run
 
 

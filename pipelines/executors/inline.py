@@ -1,4 +1,4 @@
-"""Runs a pipeline in the calling process, several steps at a time in a thread pool.
+"""Runs a pipeline in the calling process, several steps at a time.
 
 Threads keep no state of the run: they ask the rows what is ready, so a run that another process left half done is
 simply carried on.
@@ -8,8 +8,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -18,7 +18,6 @@ from django.db.models.functions import Now
 
 from config.clock import database_now
 from pipelines import admission
-from pipelines.claims import Claim
 from pipelines.conductor import Conductor
 from pipelines.lifecycle import execute
 from pipelines.models import PipelineRun, StepRun
@@ -28,32 +27,31 @@ Observer = Callable[[], None]
 
 logger = logging.getLogger(__name__)
 
-OBSERVED_EVERY = 0.25
+PAUSE = 0.25
 LONGEST_SLEEP = 60.0
 
 
-def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer = lambda: None) -> PipelineRun:
+def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | None = None) -> PipelineRun:
     """Carry the run until it ends, or until nothing can go on without a person; returns it as it then stands.
 
-    ``threads`` 0 runs every step in the calling thread, one after another. ``observe`` is called in the calling
-    thread a few times a second, and when a step settled. A run that is queued is begun when its pool has room.
+    ``threads`` counts the calling one; with 0 or 1 it is alone. ``observe`` is called a few times a second, in a thread
+    of its own. A run that is queued is begun when its pool has room.
     """
     count = settings.INLINE_EXECUTOR_THREADS if threads is None else threads
     conductor = Conductor.of(run_id, executor="inline")
-    if conductor.run.queued:
-        _wait_for_admission(run_id, observe)
-        conductor = Conductor.of(run_id, executor="inline")
-    conductor.reclaim()
-    while True:
-        if count < 1:
-            _carry_here(conductor, observe)
-        else:
-            _carry_in_threads(conductor, count, observe)
-        if conductor.finished or not _wait_for_more(run_id):
-            admission.admit_waiting(conductor.run.pool)
-            return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
-        conductor.refresh()
+    with _observed(observe):
+        if conductor.run.queued:
+            _wait_for_admission(run_id)
+            conductor = Conductor.of(run_id, executor="inline")
         conductor.reclaim()
+        while True:
+            _Crew(conductor, count).work()
+            if conductor.finished or not _wait_for_more(run_id):
+                break
+            conductor.refresh()
+            conductor.reclaim()
+    admission.admit_waiting(conductor.run.pool)
+    return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
 
 
 def carry_in_background(run_id: uuid.UUID) -> None:
@@ -70,49 +68,109 @@ def _carry_alone(run_id: uuid.UUID) -> None:
         connection.close()
 
 
-def _carry_here(conductor: Conductor, observe: Observer) -> None:
-    claims = conductor.claim(conductor.ready(1))
-    while claims:
-        claims = execute(conductor, claims[0], claim_next=1).claims
-        observe()
+class _Crew:
+    """The calling thread, and helpers that join it when more than one step is ready.
+
+    Each goes on with a step that became ready, so a chain never leaves its thread.
+    """
+
+    def __init__(self, conductor: Conductor, size: int) -> None:
+        self._conductor = conductor
+        self._most_helpers = max(0, size - 1)
+        self._helpers: list[threading.Thread] = []
+        self._working = 0
+        self._done = False
+        self._errors: list[BaseException] = []
+        self._change = threading.Condition()
+
+    def work(self) -> None:
+        """Carry steps until none is ready and nobody works any more. Raises what a helper raised."""
+        try:
+            self._carry()
+            while self._is_busy():
+                with self._change:
+                    moved = self._change.wait(PAUSE)
+                if not moved:
+                    self._conductor.refresh()
+                self._carry()
+        finally:
+            with self._change:
+                self._done = True
+                self._change.notify_all()
+            for helper in self._helpers:
+                helper.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _is_busy(self) -> bool:
+        with self._change:
+            return not self._errors and (self._working > 0 or bool(self._conductor.ready(1)))
+
+    def _carry(self) -> None:
+        with self._change:
+            self._working += 1
+        try:
+            claims = self._conductor.claim(self._conductor.ready(1))
+            while claims:
+                self._call_helpers()
+                claims = execute(self._conductor, claims[0], claim_next=1).claims
+        finally:
+            with self._change:
+                self._working -= 1
+                self._change.notify_all()
+
+    def _call_helpers(self) -> None:
+        if self._most_helpers and self._conductor.ready(1):
+            with self._change:
+                if len(self._helpers) < self._most_helpers:
+                    helper = threading.Thread(target=self._help, name=f"step {len(self._helpers)}", daemon=True)
+                    self._helpers.append(helper)
+                    helper.start()
+                self._change.notify()
+
+    def _help(self) -> None:
+        close_old_connections()
+        try:
+            while not self._done:
+                self._carry()
+                with self._change:
+                    if not self._done:
+                        self._change.wait(PAUSE)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the run is carried
+            self._errors.append(error)
+        finally:
+            connection.close()
 
 
-def _carry_in_threads(conductor: Conductor, count: int, observe: Observer) -> None:
-    under_way: set[Future[None]] = set()
-    with ThreadPoolExecutor(count, thread_name_prefix="step") as pool:
-        while True:
-            free = count - len(under_way)
-            for claim in conductor.claim(conductor.ready(free)):
-                under_way.add(pool.submit(_work, conductor, claim))
+@contextmanager
+def _observed(observe: Observer | None) -> Iterator[None]:
+    """Call ``observe`` again and again while the block lasts."""
+    if observe is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(PAUSE):
             observe()
-            if not under_way:
-                return
-            done, under_way = wait(under_way, timeout=OBSERVED_EVERY, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            if not done:
-                conductor.refresh()
-
-
-def _work(conductor: Conductor, claim: Claim) -> None:
-    """Run a step, and go on with one that became ready: a chain never leaves its thread."""
-    close_old_connections()
-    try:
-        claims = [claim]
-        while claims:
-            claims = execute(conductor, claims[0], claim_next=1).claims
-    finally:
         connection.close()
 
+    thread = threading.Thread(target=look, name="observer", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
-def _wait_for_admission(run_id: uuid.UUID, observe: Observer) -> None:
+
+def _wait_for_admission(run_id: uuid.UUID) -> None:
     while True:
         status, queued, pool = PipelineRun.objects.values_list("status", "queued", "pool").get(pk=run_id)
         if not queued or status != RunStatus.RUNNING:
             return
         admission.admit_waiting(pool)
-        observe()
-        time.sleep(OBSERVED_EVERY)
+        time.sleep(PAUSE)
 
 
 def _wait_for_more(run_id: uuid.UUID) -> bool:
@@ -121,7 +179,7 @@ def _wait_for_more(run_id: uuid.UUID) -> bool:
         pipeline_run=run_id, status=StepStatus.READY, step_version__handler__in=list(settings.PIPELINE_STEPS)
     )
     if ready.filter(Q(not_before=None) | Q(not_before__lte=Now())).exists():
-        time.sleep(OBSERVED_EVERY)
+        time.sleep(PAUSE)
         return True
     soonest = ready.aggregate(soonest=Min("not_before"))["soonest"]
     if soonest is None:
