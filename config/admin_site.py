@@ -78,6 +78,8 @@ SIDEBAR: dict[str, Any] = {
                 _model("Test results", "checklist", "monitoring.testresult"),
                 _model("Prompt data", "input", "pipelines.promptdata"),
                 _model("Prompt results", "output", "pipelines.promptresult"),
+                _model("Rollups", "stacked_bar_chart", "monitoring.runrollup"),
+                _model("Rollup marks", "pending_actions", "monitoring.rollupmark"),
                 _model("Feature flags", "toggle_on", "monitoring.featureflag"),
             ],
         },

@@ -24,10 +24,15 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         if view.detail:
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        _refuse_empty(request)
-        _refuse_unknown(request, [*(filterset.filters if filterset else ()), *_paging(view)])
+        refuse_strange_parameters(request, [*(filterset.filters if filterset else ()), *_paging(view)])
         narrowed: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return narrowed
+
+
+def refuse_strange_parameters(request: Request, known: list[str]) -> None:
+    """Raises ``InvalidInput`` for a parameter that is not known, or empty."""
+    _refuse_empty(request)
+    _refuse_unknown(request, known)
 
 
 def _paging(view: Any) -> list[str]:

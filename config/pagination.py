@@ -15,26 +15,37 @@ from rest_framework.utils.urls import replace_query_param
 
 from config.problems import InvalidInput
 
-CURSOR = "^[A-Za-z0-9_-]{22}$"
-
 
 class KeysetPagination(BasePagination):
-    """``{"next": url or null, "results": [...]}``; ``?pageSize=`` (1 to 200, 50 when not given) and ``?cursor=``."""
+    """``{"next": url or null, "results": [...]}``; ``?pageSize=`` (1 to 200, 50 when not given) and ``?cursor=``.
+
+    A subclass may page by more than the key: ``ordering`` must end in the key, ``place`` and ``after`` agree with it.
+    """
 
     default_size = 50
     max_size = 200
+    ordering: tuple[str, ...] = ("-pk",)
+    cursor_bytes = 16
     _request: Request
-    _next: uuid.UUID | None
+    _next: bytes | None
+
+    def place(self, row: Any) -> bytes:
+        """Where a row stands in the order, in ``cursor_bytes`` bytes."""
+        return bytes(row.pk.bytes)
+
+    def after(self, queryset: Any, place: bytes) -> Any:
+        """The rows that come after a place."""
+        return queryset.filter(pk__lt=uuid.UUID(bytes=place))
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page. Raises ``InvalidInput`` for a cursor or a size that is none."""
         size = self._size(request)
         cursor = request.query_params.get("cursor")
         if cursor is not None:
-            queryset = queryset.filter(pk__lt=_decode(cursor))
-        rows = list(queryset.order_by("-pk")[: size + 1])
+            queryset = self.after(queryset, self._decode(cursor))
+        rows = list(queryset.order_by(*self.ordering)[: size + 1])
         self._request = request
-        self._next = rows[size - 1].pk if len(rows) > size else None
+        self._next = self.place(rows[size - 1]) if len(rows) > size else None
         return rows[:size]
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -52,7 +63,7 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
-            _parameter("cursor", "Where the page begins, from `next`.", {"type": "string", "pattern": CURSOR}),
+            _parameter("cursor", "Where the page begins, from `next`.", {"type": "string", "pattern": self._pattern()}),
             _parameter("pageSize", "Rows a page.", {"type": "integer", "minimum": 1, "maximum": self.max_size}),
         ]
 
@@ -65,18 +76,17 @@ class KeysetPagination(BasePagination):
     def _next_url(self) -> str | None:
         if self._next is None:
             return None
-        return replace_query_param(self._request.build_absolute_uri(), "cursor", _encode(self._next))
+        cursor = base64.urlsafe_b64encode(self._next).decode().rstrip("=")
+        return replace_query_param(self._request.build_absolute_uri(), "cursor", cursor)
+
+    def _pattern(self) -> str:
+        return f"^[A-Za-z0-9_-]{{{-(-self.cursor_bytes * 4 // 3)}}}$"
+
+    def _decode(self, cursor: str) -> bytes:
+        if not re.fullmatch(self._pattern(), cursor):
+            raise InvalidInput("This cursor is none of ours. Take it from `next` of the page before.")
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
 
 
 def _parameter(name: str, about: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}
-
-
-def _encode(key: uuid.UUID) -> str:
-    return base64.urlsafe_b64encode(key.bytes).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> uuid.UUID:
-    if not re.fullmatch(CURSOR, cursor):
-        raise InvalidInput("This cursor is none of ours. Take it from `next` of the page before.")
-    return uuid.UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))

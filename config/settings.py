@@ -179,6 +179,11 @@ SPECTACULAR_SETTINGS = {
         "DesignKind": "pipelines.models.designs.DesignSplit.Kind",
         "ArtifactStatus": "pipelines.models.designs.GeneratedArtifact.Status",
         "ValidationStatus": "pipelines.models.designs.ValidationResult.Status",
+        "TestRunType": "monitoring.models.TestRun.Type",
+        "TestRunStatus": "monitoring.models.TestRun.Status",
+        "SourceEnum": [("artifacts", "artifacts"), ("promptResults", "promptResults")],
+        "TestRunSource": "monitoring.models.TestRun.Source",
+        "TestResultStatus": "monitoring.models.TestResult.Status",
         "ReviewStatus": "feedback.models.ReviewFeedback.Status",
     },
     "POSTPROCESSING_HOOKS": [

@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/docs", login_required(TemplateView.as_view(template_name="irline/api_docs.html")), name="api-docs"),
     path("api/", include("pipelines.api.urls")),
     path("api/", include("ir_schemas.api.urls")),
+    path("api/", include("monitoring.api.urls")),
     path("api/", include("feedback.api.urls")),
     re_path(r"^api(?:/|$)", api_not_found),
 ]

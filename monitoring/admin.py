@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
-from monitoring.models import SCORES, FeatureFlag, TestResult, TestRun
+from monitoring.models import SCORES, FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
 
 WHY = "The audit log says what happened when it happened, so nobody can change it here."
 TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
@@ -65,6 +65,37 @@ class TestResultAdmin(ReadOnlyAdmin):
     search_fields = ("name", "=test_run__id", "=test_run__run_group_id")
     date_hierarchy = "created_at"
     fields = ("test_run", "name", "status", "duration_ms", "details", "id", "created_at")
+
+
+@admin.register(RunRollup)
+class RunRollupAdmin(ReadOnlyAdmin):
+    why_read_only = "Rollups are computed from the test runs, which are the truth."
+    list_display = (
+        "period",
+        "grain",
+        "slice",
+        "type",
+        linked("prompt"),
+        "model",
+        "runs",
+        "passed",
+        "failed",
+        "errored",
+        "cost_usd",
+        "unpriced",
+    )
+    list_select_related = ("prompt__process",)
+    list_filter = ("grain", "slice", "type", "period")
+    search_fields = ("model",)
+    exclude = ("latencies",)
+
+
+@admin.register(RollupMark)
+class RollupMarkAdmin(ReadOnlyAdmin):
+    why_read_only = "A mark says that the rollups of this hour are out of date. Folding takes it away."
+    list_display = ("period",)
+    list_filter = ("period",)
+    search_fields = ("=period",)
 
 
 @admin.register(FeatureFlag)

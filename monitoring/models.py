@@ -6,8 +6,10 @@ import pghistory
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from pgvector.django import VectorField
 
 from config.models import Record
+from monitoring.histogram import BUCKETS
 
 SCORES = ("overall", "html", "accessibility", "performance", "hubspot", "seo", "tailwind")
 
@@ -92,7 +94,25 @@ class TestRun(Record):
 
     class Meta(Record.Meta):
         db_table = "test_run"
-        indexes = [models.Index(fields=["type", "-id"], name="test_run_by_type")]
+        indexes = [
+            models.Index(fields=["type", "-id"], name="test_run_by_type"),
+            # Readers page by when a run began, and by its key among equals.
+            models.Index(fields=["started_at", "id"], name="test_run_began"),
+            models.Index(fields=["type", "started_at", "id"], name="test_run_type_began"),
+            models.Index(fields=["prompt", "started_at", "id"], name="test_run_prompt_began"),
+            models.Index(fields=["pipeline", "started_at", "id"], name="test_run_pipeline_began"),
+            models.Index(fields=["model", "started_at", "id"], name="test_run_model_began", condition=~Q(model="")),
+            models.Index(fields=["grade", "started_at", "id"], name="test_run_grade_began", condition=~Q(grade="")),
+            # What did not pass is rare, and is what people look for.
+            models.Index(
+                fields=["status", "started_at", "id"], name="test_run_not_passed", condition=~Q(status="passed")
+            ),
+            models.Index(
+                fields=["prompt", "started_at", "id"],
+                name="test_run_prompt_not_passed",
+                condition=~Q(status="passed"),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["step_run", "attempt"],
@@ -148,6 +168,9 @@ class TestResult(Record):
 
     class Meta(Record.Meta):
         db_table = "test_result"
+        indexes = [
+            models.Index(fields=["status", "-id"], name="test_result_not_passed", condition=~Q(status="passed")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["test_run", "name"], name="check_once_per_test_run"),
             models.CheckConstraint(
@@ -188,3 +211,91 @@ class FeatureFlag(Record):
 
     def __str__(self) -> str:
         return f"{self.key} = {self.value}"
+
+
+class RunRollup(models.Model):
+    """Sums of the test runs that began in an hour or a day (UTC), as ``monitoring.rollups`` folds them.
+
+    A slice says what its rows are told apart by beside the type; what it leaves out is null or empty. ``score_…`` is
+    the sum of the ``scored_…`` runs that have the score; ``latencies`` counts by the buckets of ``histogram``.
+    """
+
+    class Grain(models.TextChoices):
+        HOUR = "hour", "Hour"
+        DAY = "day", "Day"
+
+    class Slice(models.TextChoices):
+        ALL = "all", "All"
+        PROMPT = "prompt", "By prompt"
+        MODEL = "model", "By model"
+        PROMPT_MODEL = "prompt_model", "By prompt and model"
+
+    grain = models.CharField(max_length=4, choices=Grain)
+    slice = models.CharField(max_length=12, choices=Slice)
+    period = models.DateTimeField(help_text="When the hour or the day begins.")
+    type = models.CharField(max_length=8, choices=TestRun.Type)
+    # What is gone from the runs is gone from here with their next fold, so the database need not check.
+    prompt = models.ForeignKey(
+        "pipelines.AIPrompt",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    model = models.CharField(max_length=200, blank=True)
+    runs = models.PositiveIntegerField()
+    running = models.PositiveIntegerField()
+    passed = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    errored = models.PositiveIntegerField()
+    validated = models.PositiveIntegerField(help_text="Runs whose IR was checked.")
+    valid = models.PositiveIntegerField()
+    metered = models.PositiveIntegerField(help_text="Runs that said how many tokens went in.")
+    tokens_in = models.PositiveBigIntegerField()
+    tokens_out = models.PositiveBigIntegerField()
+    tokens_cached = models.PositiveBigIntegerField()
+    tokens_reasoning = models.PositiveBigIntegerField()
+    priced = models.PositiveIntegerField()
+    unpriced = models.PositiveIntegerField(help_text="Runs that name a model and have no cost.")
+    cost_usd = models.DecimalField(max_digits=20, decimal_places=8)
+    timed = models.PositiveIntegerField()
+    latency_ms = models.FloatField()
+    latencies = VectorField(dimensions=BUCKETS, null=True)
+    scored_overall = models.PositiveIntegerField()
+    score_overall = models.FloatField()
+    scored_html = models.PositiveIntegerField()
+    score_html = models.FloatField()
+    scored_accessibility = models.PositiveIntegerField()
+    score_accessibility = models.FloatField()
+    scored_performance = models.PositiveIntegerField()
+    score_performance = models.FloatField()
+    scored_hubspot = models.PositiveIntegerField()
+    score_hubspot = models.FloatField()
+    scored_seo = models.PositiveIntegerField()
+    score_seo = models.FloatField()
+    scored_tailwind = models.PositiveIntegerField()
+    score_tailwind = models.FloatField()
+
+    class Meta:
+        ordering = ("-period", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["grain", "slice", "period", "type", "prompt", "model"],
+                name="one_rollup_per_cell",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.grain} {self.period:%Y-%m-%d %H:%M}"
+
+
+class RollupMark(models.Model):
+    """An hour (UTC) in which test runs were written since its last fold. Only triggers write it, a row a statement."""
+
+    period = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.period:%Y-%m-%d %H:%M}"

@@ -1,5 +1,6 @@
 """One factory for each model: ``PipelineRunFactory()`` gives a saved row with everything it needs around it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import factory
@@ -11,7 +12,8 @@ from knox.models import AuthToken
 from feedback.models import GroundTruth, ReviewFeedback
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaEvent, SchemaLine
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
-from monitoring.models import FeatureFlag, TestResult, TestRun
+from monitoring.models import FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
+from monitoring.rollups import MEASURES
 from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models import (
     AIProcess,
@@ -365,6 +367,30 @@ class TestResultFactory(DjangoModelFactory):
     test_run = factory.SubFactory(TestRunFactory)
     name = factory.Sequence(lambda n: f"Check {n}")
     status = TestResult.Status.PASSED
+
+
+class RollupMarkFactory(DjangoModelFactory):
+    class Meta:
+        model = RollupMark
+
+    period = factory.LazyFunction(lambda: timezone.now().replace(minute=0, second=0, microsecond=0))
+
+
+class RunRollupFactory(DjangoModelFactory):
+    """One hour each, as folding nothing would leave it."""
+
+    class Meta:
+        model = RunRollup
+
+    grain = RunRollup.Grain.HOUR
+    slice = RunRollup.Slice.ALL
+    type = TestRun.Type.AI
+    period = factory.Sequence(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=n))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> RunRollup:
+        rollup: RunRollup = model_class.objects.create(**dict.fromkeys(MEASURES, 0) | kwargs)
+        return rollup
 
 
 class FeatureFlagFactory(DjangoModelFactory):

@@ -1,0 +1,102 @@
+"""The endpoints of the audit log, for reading only. They are closed where MONITORING_API_ENABLED is off."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
+
+from config.permissions import holds
+from monitoring.api import filters, queries, serializers
+from monitoring.api.bodies import ai_body, quality_body
+from monitoring.api.gate import WhereOpen
+from monitoring.api.pagination import BeganPagination
+from monitoring.figures import prompt_names, report
+from monitoring.models import TestResult, TestRun
+
+MAY_READ = [holds("monitoring.view_testrun")]
+
+
+class TestRunViewSet(WhereOpen, ReadOnlyModelViewSet[TestRun]):
+    """AI and quality runs, those that began last first; a single one comes with its results."""
+
+    __test__ = False
+    queryset = TestRun.objects.all()
+    permission_classes = MAY_READ
+    pagination_class = BeganPagination
+    lookup_value_converter = "uuid"
+    filterset_class = filters.TestRunFilter
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows.prefetch_related("results") if self.action == "retrieve" else rows
+
+    def get_serializer_class(self) -> Any:
+        single = self.action == "retrieve"
+        return serializers.TestRunDetailSerializer if single else serializers.TestRunSerializer
+
+
+class TestResultViewSet(WhereOpen, ListModelMixin, GenericViewSet[TestResult]):
+    """The checks of runs."""
+
+    __test__ = False
+    queryset = TestResult.objects.all()
+    permission_classes = MAY_READ
+    serializer_class = serializers.TestResultSerializer
+    filterset_class = filters.TestResultFilter
+
+
+class QualityTrendsView(WhereOpen):
+    """How quality runs went, hour by hour, day by day or week by week."""
+
+    permission_classes = MAY_READ
+
+    @extend_schema(parameters=[queries.TrendsQuery], responses=serializers.TrendsSerializer)
+    def get(self, request: Request) -> Response:
+        query = queries.read_query(queries.TrendsQuery, request)
+        interval = query["interval"]
+        window = queries.window_of(query, queries.SPANS[interval])
+        found = report(window, by=interval, kind=TestRun.Type.QUALITY, **_narrowed(query))
+        points = [{"start": start, **quality_body(figures)} for start, figures in found.groups.items()]
+        return Response(
+            {
+                "interval": interval,
+                "from": window.start,
+                "to": window.stop,
+                "total": quality_body(found.total),
+                "points": points,
+            }
+        )
+
+
+class AIMetricsView(WhereOpen):
+    """What AI runs took, cost and came to, by prompt, by model or by day."""
+
+    permission_classes = MAY_READ
+
+    @extend_schema(parameters=[queries.AIMetricsQuery], responses=serializers.AIMetricsSerializer)
+    def get(self, request: Request) -> Response:
+        query = queries.read_query(queries.AIMetricsQuery, request)
+        grouping = query["groupBy"]
+        window = queries.window_of(query, queries.SPANS["day"])
+        found = report(window, by=grouping, kind=TestRun.Type.AI, **_narrowed(query))
+        names = prompt_names(found.groups) if grouping == "prompt" else {}
+        groups = [
+            {"key": key, "name": names.get(key, key), **ai_body(figures)} for key, figures in found.groups.items()
+        ]
+        return Response(
+            {
+                "groupBy": grouping,
+                "from": window.start,
+                "to": window.stop,
+                "total": ai_body(found.total),
+                "groups": groups,
+                "leftOut": found.left_out,
+            }
+        )
+
+
+def _narrowed(query: dict[str, Any]) -> dict[str, Any]:
+    return {"prompt_id": query.get("promptId"), "model": query.get("model")}

@@ -1,0 +1,66 @@
+"""Latencies on a log scale: percentiles are right to within the accuracy, in Python as in PostgreSQL."""
+
+import math
+from collections import Counter
+
+import pytest
+from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.histogram import ACCURACY, BUCKETS, LONGEST_MS, bucket_of, percentile, value_of
+
+latencies = st.floats(min_value=1, max_value=LONGEST_MS)
+
+
+def histogram(values: list[float]) -> list[int]:
+    counts = Counter(map(bucket_of, values))
+    return [counts[bucket] for bucket in range(BUCKETS)]
+
+
+@given(st.lists(latencies, min_size=1, max_size=200), st.integers(1, 100))
+def test_a_percentile_is_within_the_accuracy_of_the_nearest_rank(values: list[float], percent: int) -> None:
+    exact = sorted(values)[-(-percent * len(values) // 100) - 1]
+
+    found = percentile(histogram(values), percent)
+
+    assert found is not None
+    assert math.isclose(found, exact, rel_tol=ACCURACY * 1.0001)
+
+
+@given(st.lists(latencies), st.lists(latencies))
+def test_histograms_add_up(some: list[float], others: list[float]) -> None:
+    added = [a + b for a, b in zip(histogram(some), histogram(others), strict=True)]
+
+    assert added == histogram(some + others)
+
+
+@given(st.floats(min_value=0, allow_nan=False))
+def test_every_latency_has_a_bucket(latency: float) -> None:
+    assert 0 <= bucket_of(latency) < BUCKETS
+
+
+def test_the_ends_hold_what_is_beyond_them() -> None:
+    assert percentile(histogram([0, 0.2]), 50) == 1
+    assert percentile(histogram([LONGEST_MS * 9]), 50) == LONGEST_MS
+    assert LONGEST_MS > 2 * 60 * 60 * 1000
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert percentile([], 50) is None
+    assert percentile([0] * BUCKETS, 99) is None
+
+
+@pytest.mark.django_db
+def test_postgresql_counts_in_the_same_buckets() -> None:
+    values = [0.0, 1.0, 1e12, *(value_of(bucket) for bucket in range(BUCKETS))]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT monitoring_latency_bucket(unnest(%s::float8[]))", [values])
+        buckets = [bucket for (bucket,) in cursor.fetchall()]
+        cursor.execute("SELECT monitoring_latency_bucket(NULL)")
+        assert cursor.fetchone() == (None,)
+        cursor.execute("SELECT one::real[] FROM monitoring_latency_buckets_v ORDER BY bucket")
+        ones = [one for (one,) in cursor.fetchall()]
+
+    assert buckets == list(map(bucket_of, values))
+    assert ones == [[float(place == bucket) for place in range(BUCKETS)] for bucket in range(BUCKETS)]
