@@ -20,7 +20,7 @@ FLAT = 1.5  # times as much as in the smallest; more is growth
 MILLION = 1_000_000
 STEPS_A_RUN = 10
 ROUNDS = 5
-SETTLES = 5.0  # seconds that workers get to come up
+SETTLES = 15.0  # seconds that workers get to come up
 IDLE_FOR = 20.0  # seconds
 IDLE_GOAL = 2.0  # percent of a core
 

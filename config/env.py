@@ -52,7 +52,7 @@ VARIABLES = (
     Variable("DESIGN_ALLOW_PRIVATE_ADDRESSES", bool, False, "Lets a design be fetched from a private address."),
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),
     Variable("PIPELINE_LEASE_MS", int, 60_000, "Milliseconds until a step whose process died is taken back."),
-    Variable("PIPELINE_SWEEP_MS", int, 2_000, "Milliseconds between a worker's looks for what was left behind."),
+    Variable("PIPELINE_SWEEP_MS", int, 5_000, "Milliseconds between a worker's looks for what was left behind."),
     Variable("INLINE_EXECUTOR_THREADS", int, 2, "Steps that the inline executor runs at the same time."),
     Variable("IRLINE_CHROMIUM", str, "", "Path of the Chromium to render with. Unset: the one found; 'off': none."),
     Variable("IRLINE_VNU_JAR", str, "", "Path of the Nu validator's vnu.jar. Unset: HTML is judged without it."),

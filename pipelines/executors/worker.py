@@ -40,6 +40,8 @@ class Worker:
         self._queues = list(queues)
         self._grace = grace
         self._stopping = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake_up = asyncio.Event()
         self._carrier = Carrier(self._stopping.is_set, frozenset(queues))
 
     def run(self) -> None:
@@ -77,14 +79,18 @@ class Worker:
         """Begin no step any more; see the class."""
         if not self._stopping.is_set():
             self._stopping.set()
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake_up.set)
             threading.Thread(target=self._give_back_after_grace, name="grace", daemon=True).start()
 
     async def _work(self, *, wait: bool) -> None:
         carriers = ThreadPoolExecutor(self._concurrency, thread_name_prefix="carrier")
-        asyncio.get_running_loop().set_default_executor(carriers)
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(carriers)
         try:
             await self._work_on_queue(wait=wait)
         finally:
+            self._loop = None
             _close_connections(carriers, self._concurrency)
 
     async def _work_on_queue(self, *, wait: bool) -> None:
@@ -103,7 +109,10 @@ class Worker:
                         install_signal_handlers=False,
                     )
                 )
-                stopped = asyncio.create_task(self._stopped())
+                self._wake_up = asyncio.Event()
+                if self._stopping.is_set():
+                    self._wake_up.set()
+                stopped = asyncio.create_task(self._wake_up.wait())
                 await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
                 stopped.cancel()
                 if not working.done():
@@ -112,10 +121,6 @@ class Worker:
                     await working
                 except asyncio.CancelledError:
                     logger.info("stopped")
-
-    async def _stopped(self) -> None:
-        while not self._stopping.is_set():
-            await asyncio.sleep(POLL_SECONDS)
 
     def _give_back_after_grace(self) -> None:
         time.sleep(self._grace)
