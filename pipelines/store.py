@@ -112,13 +112,14 @@ def has_ready_steps(handlers: Collection[str]) -> bool:
 def read_rows(run_id: uuid.UUID) -> tuple[dict[Item, Row], int]:
     """The run's rows and its revision: one consistent state.
 
-    The revision is read first: a row that is newer than it makes the next call ``stale``, never wrong.
+    One statement, so one state: both are as of its beginning.
     """
-    revision = PipelineRun.objects.values_list("revision", flat=True).get(pk=run_id)
     rows = StepRun.objects.filter(pipeline_run=run_id).order_by("id")
     waits = ExpressionWrapper(Q(not_before__isnull=False, not_before__gt=Now()), BooleanField())
-    columns = rows.values_list("node_key", "map_index", "id", *KEPT, waits)
-    return {Item(key, index): Row(pk, *rest) for key, index, pk, *rest in columns}, revision
+    columns = list(rows.values_list("pipeline_run__revision", "node_key", "map_index", "id", *KEPT, waits))
+    if not columns:
+        return {}, PipelineRun.objects.values_list("revision", flat=True).get(pk=run_id)
+    return {Item(key, index): Row(pk, *rest) for _, key, index, pk, *rest in columns}, columns[0][0]
 
 
 def write_lines(lines: Sequence[Mapping[str, Any]]) -> None:

@@ -20,6 +20,9 @@ from pipelines.executors.dispatch import ReadyStep
 
 TASK = "pipelines.carry_step"
 CHANNEL = "procrastinate_queue_v1#"
+WAKE = """
+    SELECT pg_notify(channel, %s) FROM set_config('synchronous_commit', 'off', true), unnest(%s::text[]) channel
+"""
 WAKE_UP = json.dumps({"type": "job_inserted", "job_id": 0})
 
 
@@ -40,7 +43,7 @@ def wake_workers(queues: Collection[str]) -> None:
     """One wake-up a queue, after the transaction: a NOTIFY inside it would hold up every other commit."""
     channels = [f"{CHANNEL}{queue}" for queue in sorted(queues)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(channel, %s) FROM unnest(%s::text[]) channel", [WAKE_UP, channels])
+        cursor.execute(WAKE, [WAKE_UP, channels])
 
 
 def _jobs(steps: Sequence[ReadyStep]) -> list[Job]:

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 from django.db import connection
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
 
 from pipelines import store
 from pipelines.executors import duties
@@ -94,7 +95,7 @@ class Worker:
             _close_connections(carriers, self._concurrency)
 
     async def _work_on_queue(self, *, wait: bool) -> None:
-        with app.replace_connector(DjangoConnector().get_worker_connector()) as queue:
+        with app.replace_connector(_queue_connector()) as queue:
             async with queue.open_async():
                 working = asyncio.create_task(
                     queue.run_worker_async(
@@ -136,6 +137,16 @@ class Worker:
                 logger.exception("sweeping failed, trying again")
                 connection.close()
         connection.close()
+
+
+def _queue_connector() -> PsycopgConnector:
+    """The queue's own connections don't wait for the disk.
+
+    A job that comes back after a crash of the server finds nothing to claim; one that stays taken is dropped later.
+    """
+    parameters = connector_params("default")
+    options = f"{parameters.get('options', '')} -c synchronous_commit=off".strip()
+    return PsycopgConnector(kwargs={**parameters, "options": options})
 
 
 def _close_connections(carriers: ThreadPoolExecutor, count: int) -> None:
