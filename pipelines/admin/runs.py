@@ -6,15 +6,16 @@ from typing import Any, cast
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 
 from config.admin_base import ReadOnlyAdmin, badge, duration_text, linked, row_url
 from ir_schemas.models import IRArtifact
 from pipelines.admin.module_preview import preview_response
-from pipelines.admin.run_page import OUTPUT_MODELS, load_run_page
+from pipelines.admin.run_page import OUTPUT_MODELS, load_run_page, load_tallies, page_etag
 from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
 from pipelines.models.runs import STATUS_COLOURS
 from pipelines.packaging import modules_zip
@@ -54,6 +55,7 @@ class PipelineRunAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("<uuid:pk>/live/", wrap(self.live_view), name="pipelines_pipelinerun_live"),
             path("<uuid:pk>/modules.zip", wrap(self.modules_zip_view), name="pipelines_pipelinerun_modules_zip"),
             path(
                 "<uuid:pk>/preview/<uuid:artifact_pk>",
@@ -74,13 +76,33 @@ class PipelineRunAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
+            **self._page_context(request, run),
             "opts": self.opts,
             "object": run,
             "title": f"Run of {run.pipeline_version}",
-            "page": load_run_page(run),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/pipelines/pipelinerun/page.html", context)
+
+    def live_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        """What the run page shows, without what stands around it; 304 while nothing has changed."""
+        run = self.get_object(request, str(pk))
+        if run is None:
+            raise Http404("There is no such run.")
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        tallies = load_tallies(run)
+        etag = page_etag(run, tallies, request.user, timezone.now())
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if request.headers.get("If-None-Match") == etag:
+            return HttpResponseNotModified(headers=headers)
+        context = {"page": load_run_page(run, tallies), "etag": etag}
+        return TemplateResponse(request, "admin/pipelines/pipelinerun/content.html", context, headers=headers)
+
+    def _page_context(self, request: HttpRequest, run: PipelineRun) -> dict[str, Any]:
+        tallies = load_tallies(run)
+        etag = page_etag(run, tallies, request.user, timezone.now())
+        return {"page": load_run_page(run, tallies), "etag": etag}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*RUN_RELATIONS)

@@ -159,11 +159,13 @@ def _drawn(plan: _Plan, layers: Layers, *, goes_down: bool) -> Layout:
         for item in layer
         if plan.is_box(item)
     )
+    lines = tuple(_line(plan, route, places, goes_down) for route in plan.routes)
+    corners = [(box.x + box.width, box.y + box.height) for box in boxes] + [p for line in lines for p in line.points]
     return Layout(
         boxes=boxes,
-        lines=tuple(_line(plan, route, places, goes_down) for route in plan.routes),
-        width=max((box.x + box.width for box in boxes), default=0) + MARGIN,
-        height=max((box.y + box.height for box in boxes), default=0) + MARGIN,
+        lines=lines,
+        width=max((x for x, _ in corners), default=0) + MARGIN,
+        height=max((y for _, y in corners), default=0) + MARGIN,
     )
 
 

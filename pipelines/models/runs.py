@@ -36,6 +36,16 @@ STATUS_COLOURS: dict[str, str] = {
     "skipped": "default",
     "cancelled": "warning",
 }
+STATUS_ICONS: dict[str, str] = {
+    "pending": "radio_button_unchecked",
+    "ready": "hourglass_top",
+    "waiting": "front_hand",
+    "running": "progress_activity",
+    "completed": "check_circle",
+    "failed": "error",
+    "skipped": "skip_next",
+    "cancelled": "block",
+}
 FINISHED_RUN = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 FINISHED_STEP = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.drawing import Box, Layout, Parents, Scale, fold, lanes, lay_out
@@ -14,19 +14,18 @@ from pipelines.drawing.layers import items_needed, layer_of
 from pipelines.drawing.places import place_near
 from pipelines.drawing.time_line import MOST_TICKS
 
+thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-@st.composite
-def graphs(draw: st.DrawFn, most: int = 24) -> Parents:
-    """Keys in topological order, each with parents that came before it."""
-    count = draw(st.integers(0, most))
-    return {
-        f"n{index}": [f"n{parent}" for parent in sorted(draw(st.sets(st.integers(0, index - 1), max_size=4)))]
-        if index
-        else []
-        for index in range(count)
-    }
+def graphs(most: int = 24) -> st.SearchStrategy[Parents]:
+    """Keys in topological order, each with up to four parents that came before it."""
+    return st.lists(st.lists(st.integers(0, 2**16), max_size=4), max_size=most).map(graph_of)
+
+
+def graph_of(picks: list[list[int]]) -> Parents:
+    parents = {0: set[int]()} | {index: {pick % index for pick in picks[index]} for index in range(1, len(picks))}
+    return {f"n{index}": [f"n{parent}" for parent in sorted(parents[index])] for index in range(len(picks))}
 
 
 def chain(length: int) -> Parents:
@@ -70,6 +69,7 @@ def passes_under(layout: Layout) -> list[tuple[str, str]]:
     ]
 
 
+@thorough
 @given(graphs(), st.sets(st.integers(0, 23)))
 def test_no_two_boxes_overlap_and_no_line_passes_under_one(parents: Parents, tall: set[int]) -> None:
     layout = lay_out(parents, {f"n{index}": 80 for index in tall})
@@ -79,6 +79,7 @@ def test_no_two_boxes_overlap_and_no_line_passes_under_one(parents: Parents, tal
     assert passes_under(layout) == []
 
 
+@thorough
 @given(graphs())
 def test_every_line_goes_from_its_parent_onwards_to_its_child(parents: Parents) -> None:
     layout = lay_out(parents)
@@ -99,14 +100,18 @@ def test_every_line_goes_from_its_parent_onwards_to_its_child(parents: Parents) 
             assert last == (end.x, end.y + end.height // 2)
 
 
+@thorough
 @given(graphs())
 def test_everything_lies_within_the_drawing(parents: Parents) -> None:
     layout = lay_out(parents)
 
-    assert all(box.x > 0 and box.x + box.width < layout.width for box in layout.boxes)
-    assert all(box.y > 0 and box.y + box.height < layout.height for box in layout.boxes)
+    corners = [(box.x, box.y) for box in layout.boxes] + [(b.x + b.width, b.y + b.height) for b in layout.boxes]
+    for x, y in [*corners, *(point for line in layout.lines for point in line.points)]:
+        assert 0 < x < layout.width
+        assert 0 < y < layout.height
 
 
+@thorough
 @given(graphs())
 def test_a_graph_is_always_drawn_the_same(parents: Parents) -> None:
     assert lay_out(parents) == lay_out(dict(parents))
@@ -127,6 +132,7 @@ def test_a_short_chain_goes_right_and_a_long_one_down() -> None:
     assert not any("C" in line.path for line in (*short.lines, *long.lines))
 
 
+@thorough
 @given(graphs())
 def test_a_small_graph_is_not_folded(parents: Parents) -> None:
     assert fold(parents).members == {key: (key,) for key in parents}
@@ -155,6 +161,7 @@ def test_a_wide_fan_is_folded_to_its_three_layers() -> None:
     assert len(folded.members["w0"]) == 500
 
 
+@thorough
 @given(graphs(most=60))
 def test_a_folded_graph_still_goes_one_way(parents: Parents) -> None:
     wide = {f"{key}_{copy}": [f"{p}_{copy}" for p in above] for copy in range(4) for key, above in parents.items()}
@@ -166,6 +173,7 @@ def test_a_folded_graph_still_goes_one_way(parents: Parents) -> None:
     assert list(folded.parents) == list(folded.members)
 
 
+@thorough
 @given(
     st.lists(st.floats(-1e4, 1e4), max_size=30).flatmap(
         lambda wanted: st.tuples(st.just(wanted), st.lists(st.floats(0, 100), min_size=29, max_size=29))
@@ -180,6 +188,7 @@ def test_places_keep_apart_and_stay_where_they_may(drawn: tuple[list[float], lis
         assert places == pytest.approx(wanted)
 
 
+@thorough
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(lambda pair: tuple(sorted(pair))), max_size=40))
 def test_bars_of_one_lane_do_not_overlap(spans: list[tuple[float, float]]) -> None:
     found = lanes(spans)
@@ -192,6 +201,7 @@ def test_bars_of_one_lane_do_not_overlap(spans: list[tuple[float, float]]) -> No
     assert len(set(found)) <= max(most, 1)
 
 
+@thorough
 @given(st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_a_scale_has_few_round_marks_from_its_start_on(length: timedelta) -> None:
     ticks = Scale(NOW, NOW + length).ticks()

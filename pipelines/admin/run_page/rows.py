@@ -1,13 +1,12 @@
-"""Everything the run page shows, read in a number of queries that does not grow with the run."""
+"""The step runs that the run page shows, with all that hangs on each, in a number of queries that does not grow."""
 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.fields.json import KeyTransform
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +16,7 @@ from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from metrics.models import MetricResult
 from pipelines.admin.ir_views import ModuleView, ScoresView, SplitView, read_module, read_scores, read_split
 from pipelines.admin.pictures import is_picture
+from pipelines.admin.run_page.chips import Chip, status_chip
 from pipelines.models import (
     GeneratedArtifact,
     ModuleTemplate,
@@ -27,10 +27,11 @@ from pipelines.models import (
     StepRun,
     ValidationResult,
 )
-from pipelines.models.runs import STATUS_COLOURS, StepStatus
+from pipelines.models.runs import OutputType, StepStatus
 
 MAX_ITEMS = 100
-MAX_ROWS = 500
+MAX_ROWS = 300
+URGENT = (StepStatus.FAILED, StepStatus.WAITING, StepStatus.RUNNING)
 MAX_IR_BYTES = 5_000_000
 IR_KEYS = (
     "source",
@@ -48,16 +49,6 @@ MODULE_KEYS = ("name", "label", "fields")
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
-    """A short labelled value. ``title`` is the long form for a pointer or a screen reader."""
-
-    text: str
-    colour: str = "default"
-    url: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class OutputChips:
     """The outputs of one kind: ``label`` names the kind."""
 
@@ -67,14 +58,12 @@ class OutputChips:
 
 @dataclass(slots=True)
 class StepRow:
-    """One ``StepRun`` with all that hangs on it; ``offset`` and ``share`` of the run's time line are in per cent."""
+    """One ``StepRun`` with all that hangs on it."""
 
     step_run: StepRun
     title: str
     status: Chip
     took: str
-    offset: str
-    share: str
     error: Mapping[str, Any] | None
     validity: Chip | None = None
     metrics: list[Chip] = field(default_factory=list)
@@ -82,99 +71,38 @@ class StepRow:
     outputs: list[OutputChips] = field(default_factory=list)
     split: SplitView | None = None
     picture_url: str = ""
+    has_files: bool = False
     module: ModuleView | None = None
     preview_url: str = ""
     scores: ScoresView | None = None
 
 
-@dataclass(slots=True)
-class NodeGroup:
-    """A node of the DAG: one row, or one for each item of its fan-out. ``hidden`` counts rows left out here."""
-
-    key: str
-    step: str
-    counts: list[Chip]
-    total: int
-    is_fan_out: bool
-    rows: list[StepRow]
-    list_url: str
-
-    @property
-    def hidden(self) -> int:
-        return self.total - len(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class RunPage:
-    run: PipelineRun
-    status: Chip
-    took: str
-    error: Mapping[str, Any] | None
-    failures: list[StepRow]
-    groups: list[NodeGroup]
-    has_modules: bool
-    ir_counts: list[Chip]
-
-    @property
-    def state(self) -> str:
-        """Changes whenever a step of the run moves."""
-        counts = [f"{group.key} {chip.text}" for group in self.groups for chip in group.counts]
-        return "; ".join([self.run.status, *counts])
-
-
-def load_run_page(run: PipelineRun) -> RunPage:
-    """``run`` should come with its pipeline version, design and starter selected."""
-    shown = _shown_step_runs(run)
-    rows = {step_run.pk: _row(run, step_run) for step_run in shown}
+def load_rows(run: PipelineRun) -> list[StepRow]:
+    """At most ``MAX_ROWS``: of a fan-out the first ``MAX_ITEMS`` items, first what failed, waits or runs."""
+    rows = {step_run.pk: _row(step_run) for step_run in _shown_step_runs(run)}
     _add_artifacts(rows)
     _add_metrics(rows)
-    has_modules = _add_outputs(rows)
+    _add_outputs(rows)
     _add_grades(rows.values())
-    groups = _groups(run, rows.values())
-    return RunPage(
-        run=run,
-        status=_status_chip(run),
-        took=duration_text((run.finished_at or timezone.now()) - run.created_at),
-        error=run.error if isinstance(run.error, Mapping) else None,
-        failures=[row for row in rows.values() if row.step_run.status == StepStatus.FAILED],
-        groups=groups,
-        has_modules=has_modules,
-        ir_counts=_ir_counts(run),
-    )
+    return sorted(rows.values(), key=lambda row: (row.step_run.map_index or 0, row.step_run.pk))
 
 
-def _shown_step_runs(run: PipelineRun) -> list[StepRun]:
-    """Of a fan-out the first ``MAX_ITEMS`` items, and every one that failed."""
-    few = Q(map_index__isnull=True) | Q(map_index__lt=MAX_ITEMS) | Q(status=StepStatus.FAILED)
+def _shown_step_runs(run: PipelineRun) -> QuerySet[StepRun]:
+    few = Q(map_index__isnull=True) | Q(map_index__lt=MAX_ITEMS) | Q(status__in=URGENT)
     step_runs = run.step_runs.filter(few).select_related("step_version__step")
-    return list(step_runs.order_by("map_index", "id")[:MAX_ROWS])
+    is_urgent = Case(When(status__in=URGENT, then=0), default=1)
+    return step_runs.order_by(is_urgent, F("map_index").asc(nulls_first=True), "id")[:MAX_ROWS]
 
 
-def _row(run: PipelineRun, step_run: StepRun) -> StepRow:
+def _row(step_run: StepRun) -> StepRow:
     began, ended = step_run.started_at, step_run.finished_at or timezone.now()
-    offset, share = _on_time_line(run, began, ended)
     return StepRow(
         step_run=step_run,
         title=step_run.node_key if step_run.map_index is None else f"Item {step_run.map_index + 1}",
-        status=_status_chip(step_run),
+        status=status_chip(step_run),
         took=duration_text(ended - began if began else None),
-        offset=offset,
-        share=share,
         error=step_run.error if isinstance(step_run.error, Mapping) else None,
     )
-
-
-def _status_chip(row: PipelineRun | StepRun) -> Chip:
-    return Chip(row.get_status_display(), STATUS_COLOURS.get(row.status, "default"))
-
-
-def _on_time_line(run: PipelineRun, began: datetime | None, ended: datetime) -> tuple[str, str]:
-    whole = max((run.finished_at or timezone.now()) - run.created_at, timedelta(milliseconds=1))
-    if began is None:
-        return "0", "0"
-    offset = min(max((began - run.created_at) / whole, 0.0), 1.0)
-    share = min(max((ended - began) / whole, 0.005), 1.0 - offset)
-    return f"{100 * offset:.2f}", f"{100 * share:.2f}"
 
 
 def _add_artifacts(rows: Mapping[uuid.UUID, StepRow]) -> None:
@@ -231,8 +159,7 @@ def _metric_chip(result: MetricResult, value: float) -> Chip:
     return Chip(f"{mark}{result.metric.key}: {measured}", colour, url, f"{result.metric.name}: {measured}, {verdict}")
 
 
-def _add_outputs(rows: Mapping[uuid.UUID, StepRow]) -> bool:
-    """Put each row's outputs on it. Returns whether any is a generated artifact with files."""
+def _add_outputs(rows: Mapping[uuid.UUID, StepRow]) -> None:
     links = list(StepOutputLink.objects.filter(step_run__in=rows).order_by("id"))
     names = _output_names(links)
     by_row: dict[tuple[uuid.UUID, str], list[Chip]] = defaultdict(list)
@@ -244,11 +171,12 @@ def _add_outputs(rows: Mapping[uuid.UUID, StepRow]) -> bool:
         by_row[link.step_run_id, model._meta.verbose_name_plural.capitalize()].append(
             Chip(name, url=row_url(model, link.target_id))
         )
+        if link.target_type == OutputType.GENERATED_ARTIFACT and stored:
+            rows[link.step_run_id].has_files = True
         if name.startswith("page ") and is_picture(stored):
             rows[link.step_run_id].picture_url = reverse("admin:pipelines_splitasset_picture", args=[link.target_id])
     for (pk, label), chips in by_row.items():
         rows[pk].outputs.append(OutputChips(label, chips))
-    return any(kind == "GeneratedArtifact" and stored for (kind, _), (_, stored) in names.items())
 
 
 OUTPUT_MODELS: dict[str, Any] = {
@@ -282,45 +210,3 @@ def _add_grades(rows: Iterable[StepRow]) -> None:
     for row in rows:
         if row.module is not None and row.scores is None:
             row.scores = scores.get(row.module.name) or scores.get(row.module.label)
-
-
-def _groups(run: PipelineRun, rows: Iterable[StepRow]) -> list[NodeGroup]:
-    order = {key: index for index, key in enumerate(_node_keys(run.dag))}
-    by_node: dict[str, list[StepRow]] = defaultdict(list)
-    for row in rows:
-        by_node[row.step_run.node_key].append(row)
-    counts: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for key, status, count in (
-        run.step_runs.order_by("status").values_list("node_key", "status").annotate(n=Count("pk"))
-    ):
-        counts[key].append((status, count))
-    list_url = reverse("admin:pipelines_steprun_changelist")
-    return [
-        NodeGroup(
-            key=key,
-            step=str(node_rows[0].step_run.step_version),
-            counts=[
-                Chip(f"{count} {StepStatus(status).label.lower()}", STATUS_COLOURS[status])
-                for status, count in counts[key]
-            ],
-            total=sum(count for _, count in counts[key]),
-            is_fan_out=node_rows[0].step_run.map_index is not None,
-            rows=node_rows,
-            list_url=f"{list_url}?pipeline_run__id__exact={run.pk}&node_key__exact={key}",
-        )
-        for key, node_rows in sorted(by_node.items(), key=lambda pair: (order.get(pair[0], len(order)), pair[0]))
-    ]
-
-
-def _node_keys(dag: Any) -> list[str]:
-    """The keys of a run's frozen DAG, whose nodes stand in topological order."""
-    nodes = dag.get("nodes") if isinstance(dag, Mapping) else None
-    return [str(node.get("key")) for node in nodes or [] if isinstance(node, Mapping)]
-
-
-def _ir_counts(run: PipelineRun) -> list[Chip]:
-    outcomes = IRArtifact.objects.filter(step_run__pipeline_run=run).order_by("outcome").values_list("outcome")
-    return [
-        Chip(f"{count} {IRArtifact.Outcome(outcome).label.lower()}", OUTCOME_COLOURS[outcome])
-        for outcome, count in outcomes.annotate(n=Count("pk"))
-    ]

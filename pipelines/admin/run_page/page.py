@@ -1,0 +1,116 @@
+"""Everything the run page shows, read in a number of queries that does not grow with the run."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+
+from config.admin_base import duration_text
+from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
+from pipelines.admin.dag_picture import Picture
+from pipelines.admin.run_page.chips import Chip, status_chip
+from pipelines.admin.run_page.groups import NodeGroup, Tally, node_groups, step_runs_url
+from pipelines.admin.run_page.picture import run_picture
+from pipelines.admin.run_page.rows import StepRow, load_rows
+from pipelines.admin.run_page.time_line import TimeLine, run_time_line
+from pipelines.dag import DagError, Graph
+from pipelines.definitions import frozen_graph
+from pipelines.models import PipelineRun
+from pipelines.models.runs import StepStatus
+
+MOST_FAILURES = 20
+MOST_UNSORTED = 100
+TICK_SECONDS = 10
+"""While a run goes on its page changes at least this often, as time passes on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    run: PipelineRun
+    status: Chip
+    took: str
+    error: Mapping[str, Any] | None
+    failures: list[StepRow]
+    more_failures: int
+    groups: list[NodeGroup]
+    has_modules: bool
+    ir_counts: list[Chip]
+    picture: Picture | None
+    time_line: TimeLine
+    finished: int
+    total: int
+    hidden: int
+    all_steps_url: str
+
+
+def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally]) -> RunPage:
+    """``run`` should come with its pipeline version, design and starter selected."""
+    now = timezone.now()
+    rows = load_rows(run)
+    graph = _graph(run)
+    order = {key: index for index, key in enumerate(node_keys(run.dag))}
+    groups = node_groups(run, rows, tallies, order)
+    failures = [row for row in rows if row.step_run.status == StepStatus.FAILED]
+    shown = {group.key for group in groups}
+    picture = run_picture(run, graph, tallies, shown, now) if graph else None
+    return RunPage(
+        run=run,
+        status=status_chip(run),
+        took=duration_text((run.finished_at or now) - run.created_at),
+        error=run.error if isinstance(run.error, Mapping) else None,
+        failures=failures[:MOST_FAILURES],
+        more_failures=max(_count(tallies, StepStatus.FAILED) - MOST_FAILURES, 0),
+        groups=groups,
+        has_modules=any(row.has_files for row in rows),
+        ir_counts=_ir_counts(run),
+        picture=picture,
+        time_line=run_time_line(run, _boxes(picture, tallies), graph, tallies, groups, now),
+        finished=sum(tally.finished for tally in tallies.values()),
+        total=sum(tally.total for tally in tallies.values()),
+        hidden=sum(tally.total for key, tally in tallies.items() if key not in shown),
+        all_steps_url=step_runs_url(run),
+    )
+
+
+def page_etag(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Any, now: datetime) -> str:
+    """Changes whenever what the page says does: for one viewer, as each sees what they may do."""
+    tick = "" if run.is_finished else int(now.timestamp()) // TICK_SECONDS
+    facts = [viewer.pk, run.pk, run.status, run.revision, tick, sorted(tallies.items(), key=lambda pair: pair[0])]
+    return f'"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"'
+
+
+def node_keys(dag: Any) -> list[str]:
+    """The keys of a run's frozen DAG, whose nodes stand in topological order."""
+    nodes = dag.get("nodes") if isinstance(dag, Mapping) else None
+    return [str(node.get("key")) for node in nodes or [] if isinstance(node, Mapping)]
+
+
+def _graph(run: PipelineRun) -> Graph | None:
+    """None for a document that today's rules refuse: its run is shown all the same."""
+    try:
+        return frozen_graph(run)
+    except DagError:
+        return None
+
+
+def _boxes(picture: Picture | None, tallies: Mapping[str, Tally]) -> list[tuple[str, ...]]:
+    """The nodes as the picture shows them, so that a large run has a time line that can be looked at."""
+    if picture is None:
+        return [(key,) for key in list(tallies)[:MOST_UNSORTED]]
+    return [each.members for each in picture.boxes]
+
+
+def _count(tallies: Mapping[str, Tally], status: StepStatus) -> int:
+    return sum(tally.counts.get(status, 0) for tally in tallies.values())
+
+
+def _ir_counts(run: PipelineRun) -> list[Chip]:
+    outcomes = IRArtifact.objects.filter(step_run__pipeline_run=run).order_by("outcome").values_list("outcome")
+    return [
+        Chip(f"{count} {IRArtifact.Outcome(outcome).label.lower()}", OUTCOME_COLOURS[outcome])
+        for outcome, count in outcomes.annotate(n=Count("pk"))
+    ]

@@ -1,0 +1,191 @@
+"""The run page's picture of the DAG, its time line, and how it follows a run under way."""
+
+import re
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from pipelines.models import PipelineRun, StepRun, StepVersion
+from tests import factories
+from tests.pipelines.building import PAGE, pipeline, run
+from tests.pipelines.example_steps import HANDLERS
+
+SCRIPT = "<script>alert(1)</script>"
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
+
+
+@pytest.fixture(autouse=True)
+def handlers(settings: LazySettings) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+
+
+def page_of(client: Client, of: PipelineRun) -> str:
+    answer = client.get(reverse("admin:pipelines_pipelinerun_change", args=[of.pk]))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def labels(page: str) -> list[str]:
+    """What the boxes of the picture say."""
+    return re.findall(r'class="dag-node [^>]*aria-label="([^"]*)"', page)
+
+
+def live(client: Client, of: PipelineRun, etag: str = "") -> Any:
+    url = reverse("admin:pipelines_pipelinerun_live", args=[of.pk])
+    return client.get(url, headers={"If-None-Match": etag} if etag else {})
+
+
+def wide_run(count: int, **fields: Any) -> PipelineRun:
+    """A run of ``count`` nodes in a row, none of which has begun."""
+    version = factories.StepVersionFactory()
+    nodes = [
+        {"key": f"n{index}", "stepVersionId": str(version.pk), "dependsOn": [f"n{index - 1}"] if index else []}
+        for index in range(count)
+    ]
+    made: PipelineRun = factories.PipelineRunFactory(dag={"nodes": nodes}, **fields)
+    rows = [StepRun(pipeline_run=made, step_version=version, node_key=node["key"]) for node in nodes]
+    StepRun.objects.bulk_create(rows)
+    return made
+
+
+def test_each_node_is_drawn_in_its_state_and_leads_to_its_section(client: Client, boss: User) -> None:
+    done = run(pipeline({"key": "first"}, {"key": "second", "dependsOn": ["first"], "params": {"refuse": "no"}}))
+
+    page = page_of(client, done)
+
+    first, second = labels(page)
+    assert re.fullmatch(r"first: Completed · [\d.]+ m?s", first)
+    assert re.fullmatch(r"second: Failed · [\d.]+ m?s", second)
+    assert 'class="dag-node dag-success" href="#node-first"' in page
+    assert 'id="node-first"' in page
+    assert page.count('class="dag-line dag-line-plain"') == 1
+
+
+def test_what_was_skipped_hangs_on_dashed_lines(client: Client, boss: User) -> None:
+    done = run(pipeline({"key": "first"}, {"key": "never", "dependsOn": ["first"], "condition": "false"}))
+
+    page = page_of(client, done)
+
+    assert labels(page)[1] == "never: Skipped; runs only if false"
+    assert page.count('class="dag-line dag-line-off"') == 1
+
+
+def test_a_fan_out_is_one_box_with_counts(client: Client, boss: User) -> None:
+    nodes = [
+        {"key": "split", "stepVersionId": "listed@1", "params": {"count": 3}},
+        {"key": "each", "forEach": "ir.split.parts", "dependsOn": ["split"], "parallelGroup": "few"},
+    ]
+    done = run(pipeline(*nodes, parallelGroups={"few": {"limit": 2}}), design=PAGE)
+    StepRun.objects.filter(pipeline_run=done, map_index=1).update(status="failed")
+
+    page = page_of(client, done)
+
+    wanted = "each: 3 of 3 · 1 failed; in group few, 2 at a time; runs once for each item of ir.split.parts"
+    assert labels(page)[1] == wanted
+    assert len(re.findall(r"<title>Item \d: (?:completed|failed), ", page)) == 3
+
+
+def test_the_time_line_tells_when_each_node_ran(client: Client, boss: User) -> None:
+    page = page_of(client, run(pipeline({"key": "first"}, {"key": "second", "dependsOn": ["first"]})))
+
+    bars = re.findall(r'class="time-bars" role="img" aria-label="([^"]*)"', page)
+    assert [bar.partition(":")[0] for bar in bars] == ["first", "second"]
+    assert all(re.fullmatch(r"\w+: began .+ in, took .+, completed", bar) for bar in bars)
+
+
+def test_attempts_that_were_given_up_have_bars(client: Client, boss: User) -> None:
+    now = timezone.now()
+    past = [{"attempt": 1, "startedAt": now.isoformat(), "endedAt": now.isoformat()}, {"attempt": 2, "error": {}}]
+    step = factories.StepRunFactory(node_key="first", completed=True, attempt=3, past_attempts=past)
+
+    page = page_of(client, step.pipeline_run)
+
+    assert page.count("given up") == 1
+    assert "first: attempt 1, given up" in page
+
+
+def test_a_run_whose_dag_cannot_be_read_any_more_is_shown_without_a_picture(client: Client, boss: User) -> None:
+    made = factories.PipelineRunFactory(dag={"nodes": [{"key": SCRIPT}, 3], "edges": "none"})
+    factories.StepRunFactory(pipeline_run=made, node_key=SCRIPT, completed=True, reason=SCRIPT)
+
+    page = page_of(client, made)
+
+    assert "dag-node" not in page
+    assert "time-bars" in page
+    assert SCRIPT not in page
+
+
+def test_rules_from_outside_are_escaped(client: Client, boss: User) -> None:
+    done = run(pipeline({"key": "a"}, {"key": "b", "dependsOn": ["a"], "condition": f'"{SCRIPT}" == "x"'}))
+
+    page = page_of(client, done)
+
+    assert "&lt;script&gt;alert(1)" in page
+    assert SCRIPT not in page
+
+
+def test_a_run_of_two_thousand_steps_has_a_page_of_bounded_size_and_cost(client: Client, boss: User) -> None:
+    small, large = wide_run(3), wide_run(2_000)
+
+    def cost(of: PipelineRun) -> tuple[int, str]:
+        with CaptureQueriesContext(connection) as captured:
+            page = page_of(client, of)
+        return len(captured), page
+
+    (few, _), (many, page) = cost(small), cost(large)
+
+    assert few == many
+    assert len(labels(page)) <= 120
+    assert "The pipeline is large" in page
+    assert "1700 more step runs are not shown here" in page
+    assert len(page) < 1_000_000
+
+
+def test_single_steps_are_shown_before_the_items_of_wide_fan_outs(client: Client, boss: User) -> None:
+    made = wide_run(2)
+    version = StepVersion.objects.get(step_runs__node_key="n0")
+    StepRun.objects.bulk_create(
+        StepRun(pipeline_run=made, step_version=version, node_key=f"wide{node}", map_index=index)
+        for node in range(4)
+        for index in range(100)
+    )
+
+    page = page_of(client, made)
+
+    assert 'id="node-n0"' in page
+    assert 'id="node-n1"' in page
+
+
+def test_nothing_is_sent_again_while_nothing_has_changed(client: Client, boss: User) -> None:
+    done = run(pipeline({"key": "first"}))
+
+    answer = live(client, done)
+
+    assert answer.status_code == 200
+    assert "dag-node" in answer.content.decode()
+    assert "<html" not in answer.content.decode()
+    assert f'data-run-etag="{answer.headers["ETag"].replace(chr(34), "&quot;")}"' in page_of(client, done)
+    with CaptureQueriesContext(connection) as captured:
+        assert live(client, done, answer.headers["ETag"]).status_code == 304
+    assert len(captured) <= 5
+
+    StepRun.objects.filter(pipeline_run=done).update(status="skipped")
+    assert live(client, done, answer.headers["ETag"]).status_code == 200
+
+
+def test_following_a_run_needs_its_permission(client: Client) -> None:
+    made = factories.PipelineRunFactory()
+    user = factories.UserFactory(is_staff=True)
+    client.force_login(user)
+
+    assert live(client, made).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
+    assert live(client, made).status_code == 200
