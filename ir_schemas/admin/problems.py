@@ -42,9 +42,9 @@ def schema_problems(text: str) -> tuple[Any, list[Problem]]:
     try:
         schema = parse_json(text, SCHEMA_TEXT)
     except JsonFault as fault:
-        return None, [_of_fault(fault)]
+        return None, [place_fault(fault)]
     findings = lint_schema(schema)
-    return schema, _of_findings(text, findings)
+    return schema, place_findings(text, findings)
 
 
 def judge_document(schema: Any, text: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def judge_document(schema: Any, text: str) -> dict[str, Any]:
     try:
         document = parse_json(text, DOCUMENT_TEXT)
     except JsonFault as fault:
-        return {"valid": False, "errorCount": 1, "problems": [asdict(_of_fault(fault))]}
+        return {"valid": False, "errorCount": 1, "problems": [asdict(place_fault(fault))]}
     report = compile_schema(schema).validate(document, checked=True, source_text=text)
     problems = [asdict(_of_error(error)) for error in report.errors]
     return {"valid": report.valid, "errorCount": report.error_count, "problems": problems}
@@ -73,7 +73,8 @@ def refuse_unusable(text: str) -> Any:
     return schema
 
 
-def _of_fault(fault: JsonFault) -> Problem:
+def place_fault(fault: JsonFault) -> Problem:
+    """A text that is no JSON, at the line where it stops to be."""
     return Problem(fault.line or 1, fault.column or 1, "error", fault.path, fault.message)
 
 
@@ -81,7 +82,8 @@ def _of_error(error: IRError) -> Problem:
     return Problem(error.line or 1, error.column or 1, "error", error.path, error.message, error.hint or "")
 
 
-def _of_findings(text: str, findings: Iterable[SchemaFinding]) -> list[Problem]:
+def place_findings(text: str, findings: Iterable[SchemaFinding]) -> list[Problem]:
+    """What was found at paths of a document, at the lines of its text."""
     findings = list(findings)
     places = locate(text, {above for finding in findings for above in _upwards(finding.path)})
     return [_of_finding(finding, _nearest(places, finding.path)) for finding in findings]

@@ -1,15 +1,19 @@
 """Pipelines and steps, and their versions."""
 
+from functools import partial
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
-from config.admin_base import BaseAdmin, ReadOnlyInline, linked, refusal, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
 from config.problems import DomainError
-from pipelines.definitions import activate_version, check_dag, create_version
+from pipelines.admin.versions import views
+from pipelines.admin.versions.forms import PipelineVersionForm
+from pipelines.admin.versions.page import pipeline_page, version_page
+from pipelines.definitions import activate_version, create_version
 from pipelines.models import (
     ConcurrencyPool,
     PipelineDefinition,
@@ -44,22 +48,17 @@ class PipelineDefinitionAdmin(BaseAdmin):
     fields = ("key", "name", "description", "ir_validation_mode", "run_pool", "run_weight", "runs")
     readonly_fields = ("runs",)
     inlines = (PipelineVersionInline,)
+    change_form_outer_before_template = "admin/pipelines/pipelinedefinition/head.html"
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        obj = kwargs.get("obj")
+        if obj is not None:
+            context["page"] = pipeline_page(request, obj)
+        return cast(HttpResponse, super().render_change_form(request, context, *args, **kwargs))
 
     @admin.display(description="Runs")
     def runs(self, obj: PipelineDefinition) -> Any:
         return rows_link(PipelineRun, "Runs of this pipeline", pipeline__id__exact=obj.pk) if obj.key else None
-
-
-class PipelineVersionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Checks the DAG before it is saved, and says every fault with its place."""
-
-    def clean_dag(self) -> Any:
-        dag = self.cleaned_data["dag"]
-        try:
-            check_dag(dag)
-        except DomainError as error:
-            raise refusal(error) from error
-        return dag
 
 
 @admin.register(PipelineVersion)
@@ -67,6 +66,9 @@ class PipelineVersionAdmin(BaseAdmin):
     """A version that has run is frozen; which one is active is switched by the action."""
 
     form = PipelineVersionForm
+    change_form_template = "admin/pipelines/pipelineversion/version_form.html"
+    add_form_template = "admin/pipelines/pipelineversion/version_form.html"
+    change_form_outer_before_template = "admin/pipelines/pipelineversion/head.html"
     why_frozen = "This version has run, so its DAG stays as it is. Add the next version to change the pipeline."
     list_display = ("__str__", linked("pipeline"), "version", "is_active", "notes", linked("created_by"), "created_at")
     list_select_related = ("pipeline", "created_by")
@@ -77,6 +79,33 @@ class PipelineVersionAdmin(BaseAdmin):
     fields = ("pipeline", "dag", "notes", "version", "is_active", "runs", "created_by", "created_at")
     readonly_fields = ("version", "is_active", "runs", "created_by", "created_at")
     actions = ("activate",)
+
+    class Media:
+        css = {"all": ("irline/schema-editor.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("check/", self._door(views.check), name="pipelines_pipelineversion_check"),
+            *(
+                path(f"<uuid:pk>/{verb}/", self._door(view), name=f"pipelines_pipelineversion_{verb}")
+                for verb, view in views.PAGES.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def _door(self, view: Any) -> Any:
+        return self.admin_site.admin_view(partial(view, self))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """``?from=<id>`` begins the next version with the DAG of an earlier one."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        key = initial.pop("from", None)
+        earlier = self.get_object(request, key) if key and self.has_view_permission(request) else None
+        return {**initial, "pipeline": earlier.pipeline_id, "dag": earlier.dag} if earlier else initial
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["page"] = version_page(request, kwargs.get("obj"))
+        return cast(HttpResponse, super().render_change_form(request, context, *args, **kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """A version stays with the pipeline it was made for."""

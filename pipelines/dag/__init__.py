@@ -3,6 +3,7 @@
 Pure: no database, no Django. ``docs/dag.md`` is the reference for people who write such documents.
 """
 
+from pipelines.dag.compare import Change, changed_nodes, compare
 from pipelines.dag.for_each import ForEachError, ForEachPath, resolve_for_each
 from pipelines.dag.graph import Graph, Node, Reference, TriggerRule
 from pipelines.dag.parse import parse_dag
@@ -10,6 +11,7 @@ from pipelines.dag.problems import DagError, Problem
 from pipelines.dag.shape import dag_schema
 
 __all__ = [
+    "Change",
     "DagError",
     "ForEachError",
     "ForEachPath",
@@ -18,6 +20,8 @@ __all__ = [
     "Problem",
     "Reference",
     "TriggerRule",
+    "changed_nodes",
+    "compare",
     "dag_schema",
     "parse_dag",
     "resolve_for_each",

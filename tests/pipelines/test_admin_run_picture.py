@@ -46,7 +46,7 @@ def live(client: Client, of: PipelineRun, etag: str = "") -> Any:
 def wide_run(count: int, **fields: Any) -> PipelineRun:
     """A run of ``count`` nodes in a row, none of which has begun."""
     version = factories.StepVersionFactory()
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"key": f"n{index}", "stepVersionId": str(version.pk), "dependsOn": [f"n{index - 1}"] if index else []}
         for index in range(count)
     ]

@@ -128,8 +128,9 @@ class _Maker:
 
     def _items(self, group: NodeGroup) -> tuple[list[Bar], int]:
         """A bar for each step run, beside each other where they overlap; none where there are too many of them."""
-        rows = [row for row in group.rows if row.step_run.started_at is not None]
-        spans = [(row.step_run.started_at, row.step_run.finished_at or self.now) for row in rows]
+        begun = [(row, began) for row in group.rows if (began := row.step_run.started_at)]
+        rows = [row for row, _ in begun]
+        spans = [(began, row.step_run.finished_at or self.now) for row, began in begun]
         places = lanes([(begin.timestamp(), end.timestamp()) for begin, end in spans])
         count = max(places, default=0) + 1
         if count > MOST_LANES:

@@ -1,0 +1,48 @@
+"""What the pages of a pipeline and of its versions show around their forms."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from pipelines.admin.versions.pictures import graph_of, version_picture
+from pipelines.admin.versions.views import may_activate
+from pipelines.models import PipelineDefinition, PipelineVersion
+
+MOST_DRAWN = 5
+
+
+def version_page(request: HttpRequest, version: PipelineVersion | None) -> dict[str, Any]:
+    """The address that the editor asks, and of a stored version its picture and what can be done with it."""
+    context: dict[str, Any] = {"check_url": reverse("admin:pipelines_pipelineversion_check")}
+    if version is None:
+        return context
+    graph = graph_of(version.dag)
+    return {
+        **context,
+        "version": version,
+        "picture": version_picture(graph) if graph else None,
+        "may_activate": may_activate(request) and not version.is_active,
+        "may_add": request.user.has_perm("pipelines.add_pipelineversion"),
+        "may_run": may_run(request),
+        "has_others": version.pipeline.versions.exclude(pk=version.pk).exists(),
+    }
+
+
+def pipeline_page(request: HttpRequest, pipeline: PipelineDefinition) -> dict[str, Any]:
+    """The active version and the newest others, each with its picture. ``more`` counts those that are not drawn."""
+    if not request.user.has_perm("pipelines.view_pipelineversion"):
+        return {"versions": [], "more": 0, "may_run": may_run(request)}
+    versions = pipeline.versions.order_by("-is_active", "-version")
+    drawn = list(versions[:MOST_DRAWN])
+    graphs = [(version, graph_of(version.dag)) for version in drawn]
+    return {
+        "versions": [(version, version_picture(graph) if graph else None) for version, graph in graphs],
+        "more": max(versions.count() - len(drawn), 0),
+        "may_run": may_run(request) and any(version.is_active for version in drawn),
+    }
+
+
+def may_run(request: HttpRequest) -> bool:
+    """Whether the user may start, cancel, rerun and approve."""
+    return bool(request.user.has_perm("pipelines.operate_pipelinerun"))
