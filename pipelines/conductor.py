@@ -141,16 +141,34 @@ class Conductor:
 
     def begin(self, *, release: bool) -> None:
         """Write the rows of a run that has none yet, and ``release`` what can start."""
+        plant = not self._state.rows
 
         def decide(state: RunState) -> Iterator[Moves]:
             if release:
                 yield next_moves(self.graph, state)
 
-        self._carry(None, decide, wanted=0, plant=True)
+        self._carry(None, decide, wanted=0, plant=plant)
 
     def advance(self) -> None:
         """Look at the whole graph and carry out what comes next: at the start of a run, and to heal one."""
         self._carry(None, self._next(touched=None), wanted=0)
+
+    def approve(self, item: Item) -> None:
+        """Release a waiting row that a person has approved."""
+
+        def decide(state: RunState) -> Iterator[Moves]:
+            yield next_moves(self.graph, state, touched=(), approved=[item])
+
+        self._carry(None, decide, wanted=0)
+
+    def decline(self, item: Item, reason: Reason) -> None:
+        """Fail a waiting row that a person has declined, and go on as after any failure."""
+
+        def decide(state: RunState) -> Iterator[Moves]:
+            yield Moves(decline={item: reason})
+            yield next_moves(self.graph, state, touched=[item.node_key])
+
+        self._carry(None, decide, wanted=0)
 
     def cancel(self) -> None:
         """Cancel all that has not settled, and end the run."""
@@ -394,12 +412,8 @@ class _Wording:
             self._move(item, StepStatus.WAITING)
         for expansion in moves.expand:
             self._expand(expansion)
-        for key, reason in moves.skip.items():
-            self._end(key, StepStatus.SKIPPED, reason)
-        for key, reason in moves.fail.items():
-            self._end(key, StepStatus.FAILED, reason)
-        for key in moves.complete:
-            self._end(key, StepStatus.COMPLETED, Reason("no_items", "there was no item to run for"))
+        for item, status, reason in _endings(moves):
+            self._end(item, status, reason)
         self._cancel(moves.cancel)
         if moves.finish is not None:
             self._finish = moves.finish.value
@@ -453,11 +467,11 @@ class _Wording:
             else:
                 self._add(item, StepStatus.PENDING, held=True)
 
-    def _end(self, key: str, status: StepStatus, reason: Reason) -> None:
+    def _end(self, item: Item, status: StepStatus, reason: Reason) -> None:
         words: dict[str, Any] = {"reason_code": reason.code, "reason": reason.message[:MAX_REASON]}
         if status == StepStatus.FAILED:
             words["error"] = {"code": reason.code.replace("_", "-"), "message": reason.message}
-        self._move(Item(key), status, **words)
+        self._move(item, status, **words)
 
     def _cancel(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -467,3 +481,15 @@ class _Wording:
         for key in keys:
             if not self._state.has_rows(key):
                 self._move(Item(key), StepStatus.CANCELLED)
+
+
+def _endings(moves: Moves) -> Iterator[tuple[Item, StepStatus, Reason]]:
+    """Rows that settle without having run."""
+    for item, reason in moves.decline.items():
+        yield item, StepStatus.FAILED, reason
+    for key, reason in moves.skip.items():
+        yield Item(key), StepStatus.SKIPPED, reason
+    for key, reason in moves.fail.items():
+        yield Item(key), StepStatus.FAILED, reason
+    for key in moves.complete:
+        yield Item(key), StepStatus.COMPLETED, Reason("no_items", "there was no item to run for")

@@ -12,10 +12,13 @@ from django.db.models import Max, Q
 
 from config.canonical import canonical_json
 from config.problems import InvalidInput
+from ir_schemas.validation import JsonFault, check_document
 from metrics.models import MetricProfile
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
 from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
+
+MAX_INPUT_BYTES = 1_000_000
 
 
 def active_version(key: str) -> PipelineVersion:
@@ -119,14 +122,34 @@ def frozen_step_version(node: Node) -> uuid.UUID:
     return uuid.UUID(node.step_version_id)
 
 
+def check_inputs(inputs: Mapping[str, Any]) -> None:
+    """Raises ``InvalidInput`` unless they are JSON that can be kept, of at most ``MAX_INPUT_BYTES``."""
+    _check_json(inputs, "inputs")
+
+
 def check_params(graph: Graph, params: Mapping[str, Any]) -> None:
-    """Raises ``InvalidInput`` unless every key is a node's and every value an object."""
+    """Raises ``InvalidInput`` unless every key is a node's, every value an object, and all of it can be kept."""
+    _check_json(params, "params")
     for key, value in params.items():
-        if key not in graph.by_key:
-            nodes = ", ".join(node.key for node in graph.nodes[:20])
-            raise InvalidInput(f"The params name {key!r}, which is no node of this pipeline. Its nodes: {nodes}.")
+        check_node(graph, key)
         if not isinstance(value, Mapping):
             raise InvalidInput(f"The params of {key!r} must be an object of parameter names and values.")
+
+
+def _check_json(value: Any, what: str) -> None:
+    try:
+        check_document(value)
+    except JsonFault as fault:
+        raise InvalidInput(f"The {what} cannot be kept: at {fault.path or '/'}, {fault.message}") from fault
+    if len(canonical_json(value)) > MAX_INPUT_BYTES:
+        raise InvalidInput(f"The {what} are larger than {MAX_INPUT_BYTES:,} bytes of JSON. Name large data by address.")
+
+
+def check_node(graph: Graph, key: str) -> None:
+    """Raises ``InvalidInput`` unless the graph has a node of this key."""
+    if key not in graph.by_key:
+        nodes = ", ".join(node.key for node in graph.nodes[:20])
+        raise InvalidInput(f"{key[:80]!r} is no node of this pipeline. Its nodes: {nodes}.")
 
 
 def _known_steps(references: Iterable[Reference]) -> dict[str, StepVersion]:

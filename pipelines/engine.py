@@ -1,4 +1,6 @@
-"""The vocabulary of a run: ``start_run``, ``cancel``; a ``Conductor`` knows ``advance``, ``claim`` and ``settle``.
+"""The vocabulary of a run: ``start_run``, ``rerun``, ``approve``, ``cancel``.
+
+A ``Conductor`` knows ``advance``, ``claim`` and ``settle``.
 
 Truth is rows. Each word is a short transaction that locks its ``PipelineRun``; ``scheduling`` decides what comes next
 and the conductor carries it out. Times are PostgreSQL's.
@@ -6,6 +8,7 @@ and the conductor carries it out. Times are PostgreSQL's.
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -17,13 +20,17 @@ from config.clock import database_now
 from config.models import uuid7
 from monitoring import flags
 from pipelines import admission, definitions
+from pipelines.approvals import approve
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
 from pipelines.errors import IdempotencyConflict, LoggingDisabled, RunFinished
-from pipelines.models import PipelineRun, PipelineVersion, StepVersion
+from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 from pipelines.models.runs import RunStatus
+from pipelines.reruns import rerun
+
+__all__ = ["approve", "cancel", "record_refusal", "rerun", "start_run"]
 
 
 def start_run(
@@ -35,26 +42,70 @@ def start_run(
     started_by: User | None = None,
     run_group_id: uuid.UUID | None = None,
     idempotency_key: str | None = None,
+    priority: int = 0,
 ) -> PipelineRun:
     """Make a run with its rows and release what can start. ``params`` are by node key.
 
     Raises ``LoggingDisabled`` while the flag is off, ``InvalidDag`` when the DAG names what is no longer there,
-    ``InvalidInput`` for params of a node that the DAG lacks, and ``IdempotencyConflict`` when the key stands for a run
-    with other inputs; with the same inputs that run is returned.
+    ``InvalidInput`` for params of a node that the DAG lacks and for what cannot be kept, and ``IdempotencyConflict``
+    when the key stands for a run with other inputs; with the same inputs that run is returned.
     """
     if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
         raise LoggingDisabled
     graph, step_versions = definitions.resolve(version)
     definitions.check_params(graph, params or {})
-    wanted = {"inputs": dict(inputs or {}), "params": dict(params or {})}
+    definitions.check_inputs(inputs or {})
+    wanted = {"inputs": dict(inputs or {}), "params": dict(params or {}), "priority": priority}
+    find = partial(
+        made_before,
+        pipeline=version.pipeline,
+        idempotency_key=idempotency_key,
+        inputs=inputs or {},
+        params=params or {},
+        design=design,
+    )
+    made = find()
+    if made is not None:
+        return made
     try:
         with transaction.atomic():
             return _create_run(version, graph, step_versions, design, wanted, started_by, run_group_id, idempotency_key)
     except IntegrityError:
-        earlier = PipelineRun.objects.filter(pipeline=version.pipeline, idempotency_key=idempotency_key).first()
-        if idempotency_key is None or earlier is None:
+        made = find()
+        if made is None:
             raise
-        return _same_run(earlier, wanted, design)
+        return made
+
+
+def made_before(
+    *,
+    pipeline: PipelineDefinition,
+    idempotency_key: str | None,
+    inputs: Mapping[str, Any],
+    params: Mapping[str, Any],
+    design: DesignBundle | None = None,
+    any_design: bool = False,
+) -> PipelineRun | None:
+    """The run that this key has already started, where there is one; ``any_design`` leaves its design out of account.
+
+    Raises ``IdempotencyConflict`` when that run had other inputs.
+    """
+    if idempotency_key is None:
+        return None
+    runs = PipelineRun.objects.select_related("design_split", "pipeline", "pipeline_version", "started_by")
+    earlier = runs.filter(pipeline=pipeline, idempotency_key=idempotency_key).first()
+    if earlier is None:
+        return None
+    sha256 = earlier.design_split.sha256 if earlier.design_split else None
+    same_design = any_design or sha256 == (design and design.sha256)
+    same_rest = canonical_json([earlier.inputs, earlier.params]) == canonical_json([dict(inputs), dict(params)])
+    if same_design and same_rest and earlier.rerun_of_id is None:
+        earlier.is_replay = True
+        return earlier
+    raise IdempotencyConflict(
+        f"The idempotency key {idempotency_key!r} belongs to run {earlier.pk}, which had other inputs. "
+        "Use a new key for a new run."
+    )
 
 
 @transaction.atomic
@@ -106,17 +157,6 @@ def _create_run(
     run.save(force_insert=True)
     admission.begin(run, Conductor.begun(run, step_versions.values()))
     return run
-
-
-def _same_run(earlier: PipelineRun, wanted: Mapping[str, Any], design: DesignBundle | None) -> PipelineRun:
-    same_design = (earlier.design_split.sha256 if earlier.design_split else None) == (design and design.sha256)
-    same_rest = canonical_json({"inputs": earlier.inputs, "params": earlier.params}) == canonical_json(dict(wanted))
-    if same_design and same_rest:
-        return earlier
-    raise IdempotencyConflict(
-        f"The idempotency key {earlier.idempotency_key!r} belongs to run {earlier.pk}, which had other inputs. "
-        "Use a new key for a new run."
-    )
 
 
 def cancel(*, run_id: uuid.UUID) -> PipelineRun:

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from config.problems import DomainError, InvalidInput, NotFound
+from pipelines.designs.errors import DesignError
 
 
 class LoggingDisabled(DomainError):
@@ -35,8 +36,42 @@ class RunFinished(DomainError):
     code = "run-finished"
 
 
+class RunUnfinished(DomainError):
+    """A rerun of a run that has not ended."""
+
+    code = "run-unfinished"
+
+
+class NothingToRerun(DomainError):
+    """Every step has completed and none was named, or the run ended before its first step."""
+
+    code = "nothing-to-rerun"
+
+
+class ResultsPruned(DomainError):
+    """A result that was to be reused has just been pruned."""
+
+    code = "results-pruned"
+
+
+class NotWaiting(DomainError):
+    """The step run does not wait for approval: somebody was quicker, or it never did."""
+
+    code = "step-not-waiting"
+
+
 class IdempotencyConflict(DomainError):
     """The key was used for a run with other inputs."""
 
     code = "idempotency-key-reused"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class DesignRefused(DomainError):
+    """The design that a run was to begin with cannot be taken in; the code is that of the ``DesignError``."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, refusal: DesignError) -> None:
+        super().__init__(refusal.message)
+        self.code = refusal.code

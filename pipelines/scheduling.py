@@ -5,8 +5,8 @@ Pure. The engine answers the questions of a ``RunView`` from its rows and carrie
 
 One row (``StepRun``) is an ``Item``: a node of its own, or one item of a node that runs ``forEach``. The engine keeps
 four kinds of unsettled row apart: *undecided* (pending; its parents haven't settled), *held* (pending, but released:
-its parallel group is full), *waiting* (for approval), and *in flight* (ready, also while a retry backs off, or
-running). A node with ``forEach`` has no row until it is expanded.
+its parallel group is full, or a rerun has put it back), *waiting* (for approval), and *in flight* (ready, also while a
+retry backs off, or running). A node with ``forEach`` has no row until it is expanded.
 """
 
 import heapq
@@ -64,6 +64,7 @@ NO_ITEMS_SOURCE = "for_each_source_missing"
 CONDITION_FALSE = "condition_false"
 CONDITION_ERROR = "condition_error"
 FOR_EACH_ERROR = "for_each_error"
+APPROVAL_DECLINED = "approval_declined"
 
 BLOCKING_CODES = frozenset({PARENT_FAILED, PARENT_CANCELLED})
 """A row that was skipped with one of these codes makes its node ``BLOCKED``; with any other, ``SKIPPED``."""
@@ -141,6 +142,9 @@ class RunView(Protocol):
     def held(self, group: str, limit: int) -> Sequence[Item]:
         """The group's held rows that may start first, oldest first, at most ``limit``."""
 
+    def held_without_limit(self) -> Sequence[Item]:
+        """The held rows that no group limits, oldest first: those that a rerun has put back. Asked once a run."""
+
     def any_active(self) -> bool:
         """Whether any row is held, waiting, ready or running."""
 
@@ -174,16 +178,18 @@ class Moves:
     """What the engine is to do, in one transaction.
 
     ``start``: pending, held or approved rows become ready. ``hold``: they stay pending, marked as released, because
-    their group is full. ``wait``: pending rows wait for approval. ``expand``: rows to make. ``skip``, ``fail``: the
-    row of each node settles with that reason. ``complete``: nodes whose ``forEach`` found no items, which get one
-    completed row. ``cancel``: nodes of which every row that hasn't settled is cancelled (one cancelled row is
-    made where there is none). ``finish``: the run ends with that status.
+    their group is full. ``wait``: pending rows wait for approval. ``expand``: rows to make. ``decline``: waiting rows
+    settle as failed; only a person's decision makes this one. ``skip``, ``fail``: the row of each node settles with
+    that reason. ``complete``: nodes whose ``forEach`` found no items, which get one completed row. ``cancel``: nodes of
+    which every row that hasn't settled is cancelled (one cancelled row is made where there is none). ``finish``: the
+    run ends with that status.
     """
 
     start: tuple[Item, ...] = ()
     hold: tuple[Item, ...] = ()
     wait: tuple[Item, ...] = ()
     expand: tuple[Expansion, ...] = ()
+    decline: Mapping[Item, Reason] = field(default_factory=dict)
     skip: Mapping[str, Reason] = field(default_factory=dict)
     fail: Mapping[str, Reason] = field(default_factory=dict)
     complete: tuple[str, ...] = ()
@@ -276,7 +282,8 @@ class _Scheduling:
             if self.known[node.key] is NodeStatus.PENDING:
                 self._decide(node)
         groups = self.graph.group_limits.keys() if touched is None else self._groups_of(touched)
-        start, hold = self._fill_groups(groups, [*approved, *self.released])
+        put_back = self.view.held_without_limit() if touched is None else ()
+        start, hold = self._fill_groups(groups, [*put_back, *approved, *self.released])
         return Moves(
             start=tuple(start),
             hold=tuple(hold),

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import F, Prefetch
+from django.db.models import F, Prefetch, QuerySet
 
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
@@ -14,15 +14,16 @@ from pipelines.outputs import output_dir
 MILLISECOND = 1000
 
 
-def run_report(run: PipelineRun) -> dict[str, Any]:
+def run_report(run: PipelineRun, *, limit: int | None = None) -> dict[str, Any]:
     """A run and its steps as one JSON object, in six queries whatever its size.
 
     ``{runId, status, durationMs, error, steps: [{nodeKey, mapIndex, status, isValid, errorCount, metrics: {key:
     {value, passed}}, outputs: [{targetType, targetId}], durationMs, attempt, error, reason}], outputDir}``; the steps
-    come in the order of the DAG.
+    come in the order of the DAG, with ``limit`` so many of the first that were made.
     """
     order = {node["key"]: index for index, node in enumerate(run.dag.get("nodes", []))}
-    steps = [_step_report(step_run) for step_run in step_runs_with_records(run)]
+    rows = with_records(StepRun.objects.filter(pipeline_run=run).order_by("id"))
+    steps = [step_report(step_run) for step_run in rows[:limit]]
     steps.sort(key=lambda step: (order.get(step["nodeKey"], len(order)), step["mapIndex"] or 0))
     return {
         "runId": str(run.pk),
@@ -34,25 +35,21 @@ def run_report(run: PipelineRun) -> dict[str, Any]:
     }
 
 
-def step_runs_with_records(run: PipelineRun) -> Any:
-    """The run's step runs with ``artifacts_now`` and ``results_now`` of the last attempt, and ``links``."""
+def with_records(rows: QuerySet[StepRun]) -> QuerySet[StepRun]:
+    """The step runs with ``artifacts_now`` and ``results_now`` of the last attempt, and ``links``."""
     artifacts = IRArtifact.objects.defer("ir_json").filter(attempt=F("step_run__attempt")).select_related("schema")
     results = (
         MetricResult.objects.filter(attempt=F("step_run__attempt")).select_related("metric").order_by("metric__key")
     )
-    return (
-        StepRun.objects.filter(pipeline_run=run)
-        .select_related("step_version__step")
-        .prefetch_related(
-            Prefetch("ir_artifacts", artifacts, to_attr="artifacts_now"),
-            Prefetch("metric_results", results, to_attr="results_now"),
-            Prefetch("output_links", StepOutputLink.objects.order_by("id"), to_attr="links"),
-        )
-        .order_by("id")
+    return rows.select_related("step_version__step", "decided_by").prefetch_related(
+        Prefetch("ir_artifacts", artifacts, to_attr="artifacts_now"),
+        Prefetch("metric_results", results, to_attr="results_now"),
+        Prefetch("output_links", StepOutputLink.objects.order_by("id"), to_attr="links"),
     )
 
 
-def _step_report(step_run: Any) -> dict[str, Any]:
+def step_report(step_run: Any) -> dict[str, Any]:
+    """One step run of ``with_records`` as JSON."""
     artifact = next(iter(step_run.artifacts_now), None)
     return {
         "stepRunId": str(step_run.pk),
@@ -70,6 +67,11 @@ def _step_report(step_run: Any) -> dict[str, Any]:
         "outputs": [{"targetType": link.target_type, "targetId": str(link.target_id)} for link in step_run.links],
         "error": step_run.error,
         "reason": step_run.reason,
+        "reasonCode": step_run.reason_code,
+        "reusedFrom": str(step_run.reused_from_id) if step_run.reused_from_id else None,
+        "decidedBy": step_run.decided_by.username if step_run.decided_by else None,
+        "decidedAt": step_run.decided_at.isoformat() if step_run.decided_at else None,
+        "decisionComment": step_run.decision_comment,
     }
 
 

@@ -151,6 +151,10 @@ class RunState:
     def held(self, group: str, limit: int) -> Sequence[Item]:
         return list(islice(self._held[group], limit))
 
+    def held_without_limit(self) -> Sequence[Item]:
+        groups = [group for group in self._held if self.graph.limit(group) is None]
+        return sorted((item for group in groups for item in self._held[group]), key=lambda item: self.rows[item].id)
+
     def any_active(self) -> bool:
         return any(self._totals[state] for state in ACTIVE)
 

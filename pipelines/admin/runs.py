@@ -148,6 +148,7 @@ class StepRunAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("pipeline_run", "node_key", "map_index", "step_version", "status", "reason", "error")}),
         ("Attempts", {"fields": ("attempt", "lost_count", "past_attempts", "reused_from")}),
+        ("Approval", {"fields": ("decided_by", "decided_at", "decision_comment")}),
         (
             "Times",
             {"fields": ("created_at", "started_at", "finished_at", "not_before", "deadline", "lease_expires_at")},

@@ -3,7 +3,7 @@
 from django_filters import rest_framework as filters
 
 from config.filters import TextFilter
-from pipelines.models import DesignSplit, GeneratedArtifact, PipelineRun, ValidationResult
+from pipelines.models import DesignSplit, GeneratedArtifact, PipelineRun, StepRun, ValidationResult
 
 
 class DesignSplitFilter(filters.FilterSet):  # type: ignore[misc]
@@ -42,3 +42,10 @@ class PipelineRunFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=PipelineRun.Status.choices)
     designSplitId = filters.UUIDFilter(field_name="design_split_id")
     runGroupId = filters.UUIDFilter(field_name="run_group_id")
+    rerunOf = filters.UUIDFilter(field_name="rerun_of_id")
+
+
+class StepRunFilter(filters.FilterSet):  # type: ignore[misc]
+    pipelineRunId = filters.UUIDFilter(field_name="pipeline_run_id")
+    nodeKey = TextFilter(field_name="node_key")
+    status = filters.ChoiceFilter(choices=StepRun.Status.choices)

@@ -11,5 +11,7 @@ router.register("module-templates", viewsets.ModuleTemplateViewSet)
 router.register("generated-artifacts", viewsets.GeneratedArtifactViewSet)
 router.register("validation-results", viewsets.ValidationResultViewSet)
 router.register("pipelines", viewsets.PipelineViewSet)
+router.register("pipelines/<slug:key>/versions", viewsets.PipelineVersionViewSet, basename="pipeline-versions")
 router.register("pipeline-runs", viewsets.PipelineRunViewSet)
+router.register("step-runs", viewsets.StepRunViewSet)
 urlpatterns = router.urls

@@ -53,10 +53,12 @@ FINISHED_STEP = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, St
 class PipelineRun(Record):
     """One run of one pipeline version, with a copy of its DAG so that no later edit can touch it.
 
-    ``error`` is ``{code, message}`` and, where a step is to blame, ``nodeKey`` and ``mapIndex``.
+    ``error`` is ``{code, message}`` and, where a step is to blame, ``nodeKey`` and ``mapIndex``. ``is_replay`` is set
+    on a run that was found by its idempotency key where one was to be started.
     """
 
     Status = RunStatus
+    is_replay = False
 
     pipeline = models.ForeignKey(PipelineDefinition, on_delete=models.PROTECT, related_name="runs")
     pipeline_version = models.ForeignKey(PipelineVersion, on_delete=models.PROTECT, related_name="runs")
@@ -71,6 +73,9 @@ class PipelineRun(Record):
     run_group_id = models.UUIDField(default=uuid7, db_index=True)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     rerun_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns")
+    rerun_from = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The nodes that were named to run again; null: none were."
+    )
     priority = models.SmallIntegerField(default=0)
     pool = models.CharField(max_length=100, blank=True, db_default="", default="", help_text="Runs share its limit.")
     weight = models.PositiveSmallIntegerField(db_default=1, default=1, help_text="How much of the pool the run takes.")
@@ -118,6 +123,8 @@ class StepRun(Record):
     Attempts are counted in place. ``lease_token`` is the fence: a result is accepted only from the attempt that
     holds it. ``error`` is ``{code, message}``; ``reason`` says why a row is skipped, waits or is done without running.
     ``revision`` is that of the run when the row last moved. A running row takes ``weight`` of its ``pool``.
+    ``reused_from`` is the row that really ran, where this one stands for it; its records are copies. ``decided_by``
+    approved or declined it.
     """
 
     Status = StepStatus
@@ -144,6 +151,12 @@ class StepRun(Record):
     reason = models.CharField(max_length=500, blank=True)
     held = models.BooleanField(default=False, editable=False, help_text="Released, but its parallel group is full.")
     reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    cache_key = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_comment = models.CharField(max_length=2000, blank=True, db_default="", default="")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     not_before = models.DateTimeField(null=True, blank=True, editable=False)
@@ -158,6 +171,9 @@ class StepRun(Record):
             models.Index(fields=["not_before"], condition=Q(status="ready"), name="step_run_ready"),
             models.Index(
                 fields=["pool"], include=["weight"], condition=Q(status="running") & ~Q(pool=""), name="step_run_pools"
+            ),
+            models.Index(
+                fields=["cache_key", "-id"], condition=Q(status="completed") & ~Q(cache_key=""), name="step_run_cached"
             ),
         ]
         constraints = [

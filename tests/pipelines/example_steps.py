@@ -24,7 +24,7 @@ RELEASE = threading.Event()
 WAS_CANCELLED = threading.Event()
 
 NAMES = (
-    "emit", "listed", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
+    "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
     "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
@@ -50,6 +50,13 @@ def listed(context: StepContext) -> StepResult:
         for n in range(count)
     ]
     return StepResult(ir={"parts": [{"n": n} for n in range(count)]}, outputs=assets)
+
+
+def picky(context: StepContext) -> StepResult:
+    """Refuses the items that ``params["refuse"]`` lists by their number."""
+    if context.item["n"] in context.params.get("refuse", ()):
+        raise StepError("example-refused", f"Item {context.item['n']} is refused.")
+    return StepResult(ir={"item": context.item})
 
 
 def make_module(context: StepContext) -> StepResult:

@@ -75,6 +75,9 @@ class RunModel:
         held = [item for item, state in self.rows.items() if state == "held" and self.group(item) == group]
         return held[:limit]
 
+    def held_without_limit(self) -> Sequence[Item]:
+        return [item for item in self.items("held") if self.graph.limit(self.group(item) or "") is None]
+
     def any_active(self) -> bool:
         return any(state in ACTIVE for state in self.rows.values())
 
@@ -144,7 +147,7 @@ class RunModel:
 
     def _cancel(self, key: str) -> None:
         for item in self.rows_of[key]:
-            if self.rows[item] in ("held", "waiting", "ready"):
+            if self.rows[item] in ACTIVE:
                 self._write(item, "cancelled")
         if not self.rows_of[key]:
             self._write(Item(key), "cancelled")

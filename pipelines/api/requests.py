@@ -1,0 +1,42 @@
+"""What several endpoints do with a request and with a run that it started."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import Serializer
+
+from config.idempotency import HEADER
+from pipelines.api.serializers.runs import PipelineRunSerializer
+from pipelines.executors import carry_on
+from pipelines.models import PipelineRun
+
+OPERATE = "pipelines.operate_pipelinerun"
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER, str, OpenApiParameter.HEADER, description="A quoted text. Repeated, the request starts no second run."
+)
+
+
+def read_body(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What the serializer makes of the body. Raises DRF's ``ValidationError``."""
+    reading = serializer(data=request.data)
+    reading.is_valid(raise_exception=True)
+    return dict(reading.validated_data)
+
+
+def signed_in(request: Request) -> User:
+    """The user, who has a permission and so is one."""
+    assert isinstance(request.user, User)  # noqa: S101 - nobody else has a permission
+    return request.user
+
+
+def started(run: PipelineRun, request: Request) -> Response:
+    """Have the run carried on, and answer 201 with it, or 200 where its key had started it before."""
+    carry_on(run.pk)
+    location = reverse("pipelinerun-detail", args=[run.pk], request=request)
+    status = HTTPStatus.OK if run.is_replay else HTTPStatus.CREATED
+    return Response(PipelineRunSerializer(run).data, status=status, headers={"Location": location})

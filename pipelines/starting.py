@@ -1,0 +1,60 @@
+"""Starting a pipeline on a design that is named by its address: what the API, schedules and batches do."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from monitoring import flags
+from pipelines import engine
+from pipelines.designs.errors import DesignError
+from pipelines.designs.loader import load_design
+from pipelines.errors import DesignRefused, LoggingDisabled
+from pipelines.models import PipelineRun, PipelineVersion
+
+
+def start(
+    *,
+    version: PipelineVersion,
+    source: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    started_by: User | None = None,
+    run_group_id: uuid.UUID | None = None,
+    idempotency_key: str | None = None,
+    priority: int = 0,
+) -> PipelineRun:
+    """Take the design in, where there is one, and start the run; its inputs then carry ``source`` too.
+
+    Nothing is fetched for a run that the key has already started. Raises what ``engine.start_run`` raises, and
+    ``DesignRefused``; then no run was made.
+    """
+    if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
+        raise LoggingDisabled
+    inputs = {**(inputs or {}), **({"source": source} if source else {})}
+    made = engine.made_before(
+        pipeline=version.pipeline,
+        idempotency_key=idempotency_key,
+        inputs=inputs,
+        params=params or {},
+        any_design=True,
+    )
+    if made is not None:
+        return made
+    try:
+        allow_private = settings.DESIGN_ALLOW_PRIVATE_ADDRESSES
+        design = load_design(source, allow_private=allow_private) if source else None
+    except DesignError as refusal:
+        raise DesignRefused(refusal) from refusal
+    return engine.start_run(
+        version=version,
+        design=design,
+        started_by=started_by,
+        run_group_id=run_group_id,
+        idempotency_key=idempotency_key,
+        priority=priority,
+        inputs=inputs,
+        params=params,
+    )
