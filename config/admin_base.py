@@ -232,7 +232,7 @@ class ReadOnlyAdmin(BaseAdmin):
     """
 
     why_read_only = ""
-    actions = None
+    actions: Any = None
     list_before_template = "irline/list_read_only.html"
     change_form_outer_before_template = "irline/row_read_only.html"
 

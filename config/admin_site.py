@@ -5,6 +5,8 @@ from typing import Any
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from config import features
+
 
 def _model(title: str, icon: str, name: str) -> dict[str, Any]:
     """A link to a model's list, shown to those who may view the model. ``name`` is ``app.model``."""
@@ -15,6 +17,13 @@ def _model(title: str, icon: str, name: str) -> dict[str, Any]:
         "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
         "permission": lambda request: request.user.has_perm(f"{app}.view_{model}"),
     }
+
+
+def _gated(feature: str, title: str, icon: str, name: str) -> dict[str, Any]:
+    """As ``_model``, and only while a feature is switched on."""
+    link = _model(title, icon, name)
+    may_view = link["permission"]
+    return {**link, "permission": lambda request: may_view(request) and features.is_on(feature)}
 
 
 SIDEBAR: dict[str, Any] = {
@@ -86,6 +95,9 @@ SIDEBAR: dict[str, Any] = {
         {
             "title": "Review",
             "items": [
+                _gated(features.REVIEW, "Review queues", "inbox", "feedback.reviewqueue"),
+                _gated(features.REVIEW, "Review items", "ballot", "feedback.reviewitem"),
+                _gated(features.REVIEW, "Answers", "how_to_reg", "feedback.reviewanswer"),
                 _model("Review feedback", "rate_review", "feedback.reviewfeedback"),
                 _model("Ground truth", "verified", "feedback.groundtruth"),
             ],

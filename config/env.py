@@ -49,6 +49,7 @@ VARIABLES = (
     Variable(
         "REDACTION_PRESIDIO", bool, False, "Also looks with Microsoft Presidio (the extra pii): names and places."
     ),
+    Variable("REVIEW_ENABLED", bool, False, "Default of the flag that opens the review queues."),
     Variable("DESIGN_ALLOW_PRIVATE_ADDRESSES", bool, False, "Lets a design be fetched from a private address."),
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),
     Variable("PIPELINE_LEASE_MS", int, 60_000, "Milliseconds until a step whose process died is taken back."),

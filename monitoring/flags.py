@@ -38,6 +38,11 @@ def decide(key: Key) -> Decision:
     return Decision(key, _default(key), "the environment's default, as nothing was set live")
 
 
+def is_on(name: str) -> bool:
+    """Whether the flag of that name is on: what ``config.features`` asks for apps that may not import this one."""
+    return decide(Key(name)).is_on
+
+
 def validation_mode(*overrides: str) -> Mode:
     """The first override that is not empty (a prompt's, a pipeline's), else the installation's mode."""
     chosen = next((mode for mode in overrides if mode), None) or decide(Key.IR_VALIDATION_MODE).value

@@ -190,6 +190,7 @@ class FeatureFlag(Record):
         PIPELINE_LOGGING_ENABLED = "PIPELINE_LOGGING_ENABLED", "Pipelines may run and write records"
         IR_VALIDATION_MODE = "IR_VALIDATION_MODE", "What an invalid IR does"
         MONITORING_API_ENABLED = "MONITORING_API_ENABLED", "The monitoring endpoints are open"
+        REVIEW_ENABLED = "REVIEW_ENABLED", "Review queues are open"
 
     key = models.CharField(max_length=40, unique=True, choices=Key)
     value = models.CharField(max_length=20, help_text="on or off; for IR_VALIDATION_MODE: off, log or enforce.")
@@ -204,7 +205,10 @@ class FeatureFlag(Record):
             models.CheckConstraint(
                 name="flag_value_fits_key",
                 condition=Q(key="IR_VALIDATION_MODE", value__in=["off", "log", "enforce"])
-                | Q(key__in=["PIPELINE_LOGGING_ENABLED", "MONITORING_API_ENABLED"], value__in=["on", "off"]),
+                | Q(
+                    key__in=["PIPELINE_LOGGING_ENABLED", "MONITORING_API_ENABLED", "REVIEW_ENABLED"],
+                    value__in=["on", "off"],
+                ),
                 violation_error_message="The value must be on or off; for IR_VALIDATION_MODE: off, log or enforce.",
             )
         ]

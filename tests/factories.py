@@ -9,7 +9,15 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 
-from feedback.models import GroundTruth, ReviewFeedback
+from feedback.models import (
+    GroundTruth,
+    ReviewAnswer,
+    ReviewAssignment,
+    ReviewFeedback,
+    ReviewItem,
+    ReviewQuestion,
+    ReviewQueue,
+)
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaEvent, SchemaLine
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
 from monitoring.models import FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
@@ -417,3 +425,66 @@ class GroundTruthFactory(DjangoModelFactory):
     reference_id = factory.Sequence(lambda n: f"page-{n}")
     version = 1
     data = factory.LazyFunction(lambda: {"parts": []})
+
+
+class ReviewQueueFactory(DjangoModelFactory):
+    class Meta:
+        model = ReviewQueue
+
+    key = factory.Sequence(lambda n: f"queue_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class ReviewQuestionFactory(DjangoModelFactory):
+    class Meta:
+        model = ReviewQuestion
+
+    queue = factory.SubFactory(ReviewQueueFactory)
+    key = factory.Sequence(lambda n: f"question_{n}")
+    label = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class ReviewItemFactory(DjangoModelFactory):
+    """An IR artifact that waits in a queue."""
+
+    class Meta:
+        model = ReviewItem
+
+    queue = factory.SubFactory(ReviewQueueFactory)
+    kind = ReviewItem.Kind.IR_ARTIFACT
+    target_id = factory.LazyFunction(lambda: IRArtifactFactory().pk)
+    step_run = factory.LazyAttribute(lambda row: _step_run_of(row.target_id))
+    title = factory.Sequence(lambda n: f"Item {n}")
+    answers_needed = factory.LazyAttribute(lambda row: row.queue.reviewers_per_item)
+    free_slots = factory.LazyAttribute(lambda row: row.answers_needed)
+
+
+class ReviewAssignmentFactory(DjangoModelFactory):
+    """A slot that was given back; ``feedback.services`` makes those that are held."""
+
+    class Meta:
+        model = ReviewAssignment
+
+    item = factory.SubFactory(ReviewItemFactory)
+    reviewer = factory.SubFactory(UserFactory)
+    slot = 1
+    state = ReviewAssignment.State.RELEASED
+    claimed_at = factory.LazyFunction(timezone.now)
+
+
+class ReviewAnswerFactory(DjangoModelFactory):
+    """The one answer that its item needed."""
+
+    class Meta:
+        model = ReviewAnswer
+
+    assignment = factory.SubFactory(
+        ReviewAssignmentFactory, state=ReviewAssignment.State.SUBMITTED, item__state="done", item__free_slots=0
+    )
+    verdict = ReviewAnswer.Verdict.ACCEPT
+    duration_ms = 1000
+
+
+def _step_run_of(artifact_id: Any) -> StepRun | None:
+    artifact = IRArtifact.objects.select_related("step_run").filter(pk=artifact_id).first()
+    return artifact.step_run if artifact else None

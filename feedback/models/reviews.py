@@ -1,15 +1,29 @@
 """Reviews of outputs, and the ground truth that is made of them."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from config.models import Record
+from feedback.models.work import ReviewAnswer, ReviewItem
+
+
+class FeedbackQuerySet(models.QuerySet["ReviewFeedback"]):
+    def visible_to(self, user: Any) -> "FeedbackQuerySet":
+        """All but what others answered on items that still take answers: nobody is led by another's opinion."""
+        is_own = Q(answer__assignment__reviewer=user.pk)
+        is_settled = ~Q(answer__assignment__item__state=ReviewItem.State.OPEN)
+        return self.filter(Q(answer=None) | is_own | is_settled)
 
 
 class ReviewFeedback(Record):
-    """What one reviewer said of a design, an artifact or a module."""
+    """What one reviewer said of a design, an artifact or a module.
+
+    One that came of a queue has its ``answer``, which says all of it; here stands what every reader understands.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -31,6 +45,11 @@ class ReviewFeedback(Record):
     ratings = models.JSONField(default=dict, blank=True)
     comments = models.TextField(blank=True)
     findings = models.JSONField(default=list, blank=True)
+    answer = models.OneToOneField(
+        ReviewAnswer, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="feedback"
+    )
+
+    objects = models.Manager.from_queryset(FeedbackQuerySet)()
 
     class Meta(Record.Meta):
         db_table = "review_feedback"

@@ -33,6 +33,13 @@ class ReviewFeedbackAdmin(BaseAdmin):
         ("Record", {"fields": ("id", "created_at")}),
     )
     readonly_fields = ("id", "created_at")
+    why_frozen = "This was answered in a review queue, so it stays as it was given."
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+    def is_frozen(self, obj: ReviewFeedback) -> bool:
+        return obj.answer_id is not None
 
 
 @admin.register(GroundTruth)

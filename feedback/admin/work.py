@@ -1,0 +1,106 @@
+"""The work in queues: a record of who held what and answered how, hidden from whoever could still be led by it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from config.admin_base import ReadOnlyAdmin, badge, linked
+from feedback import services
+from feedback.admin.gate import GatedAdmin
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem
+from feedback.models.work import ASSIGNMENT_COLOURS, STATE_COLOURS, VERDICT_COLOURS
+
+CURATE = "feedback.curate_review"
+
+
+@admin.register(ReviewItem)
+class ReviewItemAdmin(GatedAdmin, ReadOnlyAdmin):
+    why_read_only = "Items come from the rule of their queue. Curators can withdraw them, or put them back."
+    actions = ("withdraw_items", "put_items_back")
+    list_display = (
+        "__str__",
+        linked("queue"),
+        "kind",
+        badge("state", STATE_COLOURS),
+        "answers_needed",
+        "free_slots",
+        linked("step_run"),
+        "created_at",
+    )
+    list_select_related = ("queue", "step_run")
+    list_filter = ("state", "kind", "queue")
+    search_fields = ("title", "=id", "=target_id", "=step_run__id")
+    date_hierarchy = "created_at"
+    fieldsets = (
+        (None, {"fields": ("queue", "title", "state", "priority", "answers_needed", "free_slots")}),
+        ("About", {"fields": ("kind", "target_id", "step_run", "design_split", "module", "artifact")}),
+        ("Record", {"fields": ("id", "created_at")}),
+    )
+
+    def has_curate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(CURATE))
+
+    @admin.action(description="Withdraw from their queues", permissions=["curate"])
+    def withdraw_items(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
+        count = services.withdraw(items=items)
+        messages.success(request, f"{count} of them were open and are withdrawn now.")
+
+    @admin.action(description="Put withdrawn ones back", permissions=["curate"])
+    def put_items_back(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
+        count = services.put_back(items=items)
+        messages.success(request, f"{count} of them were withdrawn and are open again.")
+
+
+@admin.register(ReviewAssignment)
+class ReviewAssignmentAdmin(GatedAdmin, ReadOnlyAdmin):
+    why_read_only = "An assignment says who held which slot of an item; reviewing writes it."
+    list_display = ("claimed_at", linked("reviewer"), linked("item"), "slot", badge("state", ASSIGNMENT_COLOURS))
+    list_select_related = ("reviewer", "item")
+    list_filter = ("state", "item__queue")
+    search_fields = ("=id", "=item__id", "reviewer__username", "item__title")
+    date_hierarchy = "claimed_at"
+    fields = ("item", "reviewer", "slot", "state", "claimed_at", "reserved_until", "note", "id", "created_at")
+
+
+@admin.register(ReviewAnswer)
+class ReviewAnswerAdmin(GatedAdmin, ReadOnlyAdmin):
+    why_read_only = (
+        "An answer stays as it was given. Those of others on an item are shown once it takes no more answers."
+    )
+    list_display = (
+        "created_at",
+        "reviewer",
+        badge("verdict", VERDICT_COLOURS),
+        "item",
+        "duration_ms",
+        "comments",
+    )
+    list_select_related = ("assignment__reviewer", "assignment__item")
+    list_filter = ("verdict", "assignment__item__queue", "created_at")
+    search_fields = ("=id", "comments", "assignment__reviewer__username", "assignment__item__title")
+    date_hierarchy = "created_at"
+    fields = (
+        "assignment",
+        "verdict",
+        "answers",
+        "correction",
+        "corrected_under",
+        "comments",
+        "remarks",
+        "duration_ms",
+        "id",
+        "created_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+    @admin.display(description="Reviewer", ordering="assignment__reviewer")
+    def reviewer(self, obj: ReviewAnswer) -> str:
+        return str(obj.assignment.reviewer)
+
+    @admin.display(description="Item")
+    def item(self, obj: ReviewAnswer) -> str:
+        return str(obj.assignment.item)

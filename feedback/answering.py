@@ -1,0 +1,73 @@
+"""Whether answers fit their questions. Pure: a question is its key, whether it is required, and its schema."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from feedback.errors import InvalidAnswers
+
+
+class Question(Protocol):
+    key: str
+    label: str
+    is_required: bool
+
+    @property
+    def schema(self) -> dict[str, Any]: ...
+
+
+def check_answers(questions: Iterable[Question], given: Any) -> dict[str, Any]:
+    """The answers, without those left empty. Raises ``InvalidAnswers`` with a fault for each that does not fit."""
+    if not isinstance(given, Mapping):
+        raise InvalidAnswers("Send the answers as an object: the key of each question, and its answer.")
+    asked = {question.key: question for question in questions}
+    answers = {key: value for key, value in given.items() if value is not None and value != ""}
+    errors = [*_unknown(asked, answers), *_faults(asked, answers)]
+    if errors:
+        raise InvalidAnswers(errors[0]["message"], errors=errors)
+    return answers
+
+
+def _unknown(asked: Mapping[str, Question], answers: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for key in sorted(map(str, answers.keys() - asked.keys())):
+        yield _error(key[:80], "unknown-question", f"This queue asks no question {key[:80]!r}.")
+
+
+def _faults(asked: Mapping[str, Question], answers: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for key, question in asked.items():
+        if key in answers:
+            fault = fault_of(question.schema, answers[key])
+            if fault:
+                yield _error(key, "answer-unfit", f"{question.label}: {fault}")
+        elif question.is_required:
+            yield _error(key, "answer-missing", f"{question.label}: answer this question.")
+
+
+def _error(key: str, code: str, message: str) -> dict[str, str]:
+    pointer = key.replace("~", "~0").replace("/", "~1")
+    return {"path": f"/answers/{pointer}", "code": code, "message": message}
+
+
+def fault_of(schema: Mapping[str, Any], value: Any) -> str:
+    """What is wrong with an answer, as a sentence; empty where nothing is."""
+    if "enum" in schema:
+        fits = isinstance(value, str) and value in schema["enum"]
+        return "" if fits else f"choose one of {', '.join(schema['enum'])}."
+    return _fault_of_number(schema, value) if schema["type"] == "number" else _fault_of_text(schema, value)
+
+
+def _fault_of_number(schema: Mapping[str, Any], value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "give a number."
+    least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+    if value < least:
+        return f"give a number of at least {least:g}."
+    return f"give a number of at most {most:g}." if value > most else ""
+
+
+def _fault_of_text(schema: Mapping[str, Any], value: Any) -> str:
+    if not isinstance(value, str):
+        return "give a text."
+    if "\0" in value:
+        return "a text cannot hold the character U+0000."
+    return "" if len(value) <= schema["maxLength"] else f"the text has more than {schema['maxLength']:,} characters."

@@ -1,0 +1,39 @@
+"""What review refuses, each with a stable code."""
+
+from config.problems import DomainError, InvalidInput, NotFound
+
+
+class UnknownAssignment(NotFound):
+    """There is no such assignment, or it is somebody else's."""
+
+    code = "review-assignment-unknown"
+
+
+class ReservationLost(DomainError):
+    """The reservation lapsed or was given back, and others have taken every slot since."""
+
+    code = "review-reservation-lost"
+
+
+class AlreadyAnswered(DomainError):
+    """The reviewer has answered or skipped the item."""
+
+    code = "review-already-answered"
+
+
+class ItemClosed(DomainError):
+    """The item takes no more answers."""
+
+    code = "review-item-closed"
+
+
+class InvalidAnswers(InvalidInput):
+    """Answers do not fit their questions; ``errors`` lists each with its JSON Pointer."""
+
+    code = "review-answers-invalid"
+
+
+class InvalidCorrection(InvalidInput):
+    """The correction is no document, breaks the schema in force, or changes nothing."""
+
+    code = "review-correction-invalid"

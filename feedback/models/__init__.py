@@ -1,0 +1,15 @@
+"""What people say of outputs: queues of work, answers, reviews, and the ground truth that is made of them."""
+
+from feedback.models.queues import ReviewQuestion, ReviewQueue
+from feedback.models.reviews import GroundTruth, ReviewFeedback
+from feedback.models.work import ReviewAnswer, ReviewAssignment, ReviewItem
+
+__all__ = [
+    "GroundTruth",
+    "ReviewAnswer",
+    "ReviewAssignment",
+    "ReviewFeedback",
+    "ReviewItem",
+    "ReviewQuestion",
+    "ReviewQueue",
+]
