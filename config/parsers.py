@@ -20,6 +20,7 @@ class BoundedJSONParser(BaseParser):
     """Strict JSON in UTF-8, at most ``DATA_UPLOAD_MAX_MEMORY_SIZE`` bytes, which DRF's own parser does not heed."""
 
     media_type = "application/json"
+    only_storable = True
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -36,11 +37,21 @@ class BoundedJSONParser(BaseParser):
             raise ParseError("The body is nested too deeply.") from error
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}") from error
-        if ESCAPED.search(text) and any(UNSTORABLE.search(found) for found in _strings(document)):
+        if (
+            self.only_storable
+            and ESCAPED.search(text)
+            and any(UNSTORABLE.search(found) for found in _strings(document))
+        ):
             raise ParseError(
                 "The body has a string with a NUL character or half a surrogate pair; no text holds these."
             )
         return document
+
+
+class BatchJSONParser(BoundedJSONParser):
+    """For bodies whose items are judged each on its own: text that cannot be stored spoils only the item it is in."""
+
+    only_storable = False
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -44,7 +44,12 @@ class PayloadTooLarge(DomainError):
 
 def problem(status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
     """A response with the body of RFC 9457, our ``code`` and, where given, ``errors``."""
-    body = {
+    return JsonResponse(problem_body(status, code, detail, **extra), status=status, content_type=PROBLEM_TYPE)
+
+
+def problem_body(status: int, code: str, detail: str, **extra: Any) -> dict[str, Any]:
+    """The body of RFC 9457 with our ``code``."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -52,4 +57,3 @@ def problem(status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
         "code": code,
         **extra,
     }
-    return JsonResponse(body, status=status, content_type=PROBLEM_TYPE)

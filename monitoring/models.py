@@ -94,6 +94,7 @@ class TestRun(Record):
 
     class Meta(Record.Meta):
         db_table = "test_run"
+        permissions = [("record_testrun", "Can record runs that other software made")]
         indexes = [
             models.Index(fields=["type", "-id"], name="test_run_by_type"),
             # Readers page by when a run began, and by its key among equals.

@@ -41,7 +41,7 @@ class Ibans:
 
 @lru_cache(maxsize=26 * 26)
 def _has_ibans(country: str) -> bool:
-    return bool(numdb.get("iban").info(country)[0][1])
+    return any(facts for _, facts in numdb.get("iban").info(country))
 
 
 def _mod_97(normal: str) -> int:

@@ -1,8 +1,10 @@
 """Addresses under /api."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from pipelines.api import viewsets
+from pipelines.api.recording import AIRunsView, QualityRunsView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("design-splits", viewsets.DesignSplitViewSet)
@@ -14,4 +16,8 @@ router.register("pipelines", viewsets.PipelineViewSet)
 router.register("pipelines/<slug:key>/versions", viewsets.PipelineVersionViewSet, basename="pipeline-versions")
 router.register("pipeline-runs", viewsets.PipelineRunViewSet)
 router.register("step-runs", viewsets.StepRunViewSet)
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("ai-runs", AIRunsView.as_view(), name="ai-runs"),
+    path("quality-runs", QualityRunsView.as_view(), name="quality-runs"),
+]

@@ -1,6 +1,7 @@
 """AI processes, their prompts, what went in and came out, and what was retrieved for them."""
 
 import pghistory
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -75,10 +76,25 @@ class PromptData(Record, Weighed):
     context = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
+    # Who handed it in from outside and by which door, under which name, and the hash of what was sent.
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
+    source = models.CharField(max_length=8, blank=True, default="", db_default="", editable=False)
+    idempotency_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    payload_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+
     class Meta(Record.Meta):
         db_table = "prompt_data"
         verbose_name = "prompt data"
         verbose_name_plural = "prompt data"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recorded_by", "source", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="prompt_data_recorded_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -170,6 +170,13 @@ def test_redacting_twice_changes_nothing(document: Any) -> None:
     assert REDACTOR.document(once).value == once
 
 
+@given(st.text("AGBDEXZaeqz0123456789 -./:@+()=,'", max_size=60))
+def test_whatever_is_nearly_something_is_taken_or_left(text: str) -> None:
+    once = REDACTOR.text(text).value
+
+    assert REDACTOR.text(once).value == once
+
+
 @given(st.lists(st.sampled_from([value for _, value in FOUND]) | st.text(max_size=30), max_size=8))
 def test_nothing_is_found_in_what_is_left(pieces: list[str]) -> None:
     redaction = REDACTOR.text(", ".join(pieces))
