@@ -75,7 +75,7 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
         "provider": item.get("provider"),
         "cost_usd": item.get("costUsd"),
         "latency_ms": latency_ms,
-        **{column: item.get(name) for name, column in FIGURES.items()},
+        **{column: _whole(item.get(name)) for name, column in FIGURES.items()},
         **(validation_columns(passed=verdict.is_valid, error_count=verdict.error_count) if verdict else {}),
         **identity,
     }
@@ -109,9 +109,14 @@ def _prompt_result(item: Item, latency_ms: float | None) -> dict[str, Any]:
         "provider": item.get("provider") or "",
         "size_bytes": len(text),
         "content_hash": hash_of_canonical(text),
-        "tokens_in": item.get("tokensIn"),
-        "tokens_out": item.get("tokensOut"),
+        "tokens_in": _whole(item.get("tokensIn")),
+        "tokens_out": _whole(item.get("tokensOut")),
     }
+
+
+def _whole(count: float | None) -> int | None:
+    """JSON writes a whole number as 5.0 too, which PostgreSQL takes for none."""
+    return None if count is None else int(count)
 
 
 def _summary(item: Item, prompt: Any, latency_ms: float | None) -> dict[str, Any]:
