@@ -83,6 +83,12 @@ SIDEBAR: dict[str, Any] = {
         {
             "title": "Record",
             "items": [
+                {
+                    "title": "Monitoring",
+                    "icon": "monitoring",
+                    "link": reverse_lazy("admin:monitoring_figures"),
+                    "permission": lambda request: request.user.has_perm("monitoring.view_testrun"),
+                },
                 _model("Test runs", "receipt_long", "monitoring.testrun"),
                 _model("Test results", "checklist", "monitoring.testresult"),
                 _model("Prompt data", "input", "pipelines.promptdata"),

@@ -4,8 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
+from monitoring.figures_page import STEP, figures_page
 from monitoring.models import SCORES, FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
 
 WHY = "The audit log says what happened when it happened, so nobody can change it here."
@@ -50,6 +52,13 @@ class TestRunAdmin(ReadOnlyAdmin):
         ("Verdict", {"fields": (("validation_passed", "error_count"), ("grade", "score_overall"), SCORE_FIELDS)}),
         ("Record", {"fields": ("source", "recorded_by", "idempotency_key", "id", "created_at")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("figures", self.admin_site.admin_view(figures_page), name="monitoring_figures")
+        return [page, *super().get_urls()]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup == f"{STEP}__exact" or bool(super().lookup_allowed(lookup, value, request))
 
     @admin.display(description="Took")
     def duration(self, obj: TestRun) -> str:

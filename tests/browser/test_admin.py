@@ -73,6 +73,7 @@ def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
     run = full_run()
     artifact = factories.IRArtifactFactory(ir_json={"parts": [1, "two", None]})
     profile = factories.MetricProfileItemFactory().profile
+    factories.TestRunFactory(step_run=artifact.step_run, prompt=factories.AIPromptFactory(), model="small")
     page = admin.page(screen)
     paths = [
         reverse("admin:index"),
@@ -82,6 +83,7 @@ def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
         reverse("admin:metrics_metricprofile_change", args=[profile.pk]),
         reverse("admin:metrics_metricprofile_history", args=[profile.pk]),
         reverse("admin:ir_schemas_irschema_add"),
+        reverse("admin:monitoring_figures"),
     ]
 
     found = {}
