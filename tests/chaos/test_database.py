@@ -1,0 +1,89 @@
+"""The database goes away, for a moment or for longer, and comes back."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.chaos import building
+from tests.chaos.processes import LEASE_MS, all_ended, environment, wait_until, wait_until_completed, workers
+from tests.chaos.servers import BreakingConnection, Server, on_server
+from tests.chaos.soundness import check_sound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNS = 40
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A path that is short enough for a socket, and open to the server's own user."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture
+def server(folder: Path, settings: Any, db: None) -> Iterator[Server]:
+    """A server of the test's own, which Django uses instead of its usual one."""
+    building.use_steps(settings, executor="distributed")
+    server = Server(folder)
+    try:
+        with on_server(server):
+            yield server
+    finally:
+        server.close()
+
+
+def test_a_server_that_is_restarted_while_runs_are_under_way(server: Server, media: Path) -> None:
+    version = building.diamond()
+    for _ in range(RUNS):
+        building.start(version)
+    with workers(2, environment(media)):
+        for share, mode in ((1, "fast"), (2, "immediate"), (3, "immediate")):
+            wait_until_completed(share * RUNS)
+            connection.close()
+            server.restart(mode)
+        connection.close()
+        wait_until(all_ended)
+
+    counts = check_sound("a server restarted three times")
+    assert counts["runs completed"] == RUNS
+
+
+def test_a_server_that_stays_away_for_longer_than_a_lease(server: Server, media: Path) -> None:
+    version = building.diamond()
+    for _ in range(RUNS):
+        building.start(version)
+    with workers(2, environment(media)) as running:
+        wait_until_completed(RUNS)
+        connection.close()
+        server.stop()
+        until = time.monotonic() + 2 * LEASE_MS / 1000
+        wait_until(lambda: time.monotonic() > until)
+        server.start()
+        wait_until(all_ended)
+        assert [worker.poll() for worker in running] == [None, None]
+
+    counts = check_sound("a server that stayed away")
+    assert counts["runs completed"] == RUNS
+
+
+def test_a_commit_whose_answer_is_lost_counts_once(settings: Any, media: Path, folder: Path) -> None:
+    building.use_steps(settings, executor="distributed")
+    version = building.diamond()
+    for _ in range(RUNS):
+        building.start(version)
+    breaking = BreakingConnection(folder, connection.settings_dict["HOST"], nth=10)
+    with workers(2, environment(media, host=breaking.host)):
+        wait_until(all_ended)
+    breaking.close()
+
+    counts = check_sound(f"{breaking.broken} answers lost")
+    assert breaking.broken > 0
+    assert counts["runs completed"] == RUNS

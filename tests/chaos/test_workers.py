@@ -1,0 +1,169 @@
+"""Workers that are killed, paused and stopped while they work."""
+
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
+
+from pipelines.executors.queue import TASK
+from pipelines.models import PipelineRun, StepRun
+from tests.chaos import building
+from tests.chaos.processes import (
+    PATIENCE,
+    all_ended,
+    environment,
+    kill,
+    start_worker,
+    wait_until,
+    wait_until_completed,
+    workers,
+)
+from tests.chaos.soundness import check_sound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNS = 200
+
+
+@pytest.fixture(autouse=True)
+def steps(settings: Any, db: None) -> None:
+    building.use_steps(settings, executor="distributed")
+
+
+@pytest.fixture
+def surroundings(media: Path) -> dict[str, str]:
+    return environment(media)
+
+
+def test_kill_9_at_random_moments_during_200_runs(surroundings: dict[str, str]) -> None:
+    version = building.diamond()
+    for _ in range(RUNS):
+        building.start(version)
+    chance = random.Random(4)
+    kills = 0
+    with workers(4, surroundings) as running:
+        for settled in range(20, 4 * RUNS - 100, 70):
+            wait_until_completed(settled + chance.randint(0, 40))
+            for victim in chance.sample(running, chance.choice([1, 2, 3])):
+                kill(victim)
+                running[running.index(victim)] = start_worker(surroundings)
+                kills += 1
+        wait_until(all_ended)
+
+    counts = check_sound(f"{kills} workers killed during {RUNS} runs")
+    assert counts["runs completed"] == RUNS
+    assert counts["attempts lost"] > 0
+    assert counts["attempts"] == counts["steps completed"] + counts["attempts lost"]
+
+
+def test_a_worker_that_wakes_after_its_lease_is_not_listened_to(surroundings: dict[str, str], tmp_path: Path) -> None:
+    run, arrivals = start_gated(tmp_path)
+    with workers(1, surroundings) as running:
+        wait_until(lambda: len(arrivals()) == 1)
+        running[0].send_signal(signal.SIGSTOP)
+        running.append(start_worker(surroundings))
+        wait_until(lambda: len(arrivals()) == 2)
+        (tmp_path / "gate").touch()
+        running[0].send_signal(signal.SIGCONT)
+        wait_until(all_ended)
+        running[0].terminate()
+        assert running[0].wait(PATIENCE) == 0
+
+    check_sound("a worker woken after its lease")
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert StepRun.objects.get(node_key="gated").lost_count == 1
+
+
+def test_a_worker_that_is_stopped_gives_back_what_it_cannot_finish(
+    surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    run, arrivals = start_gated(tmp_path)
+    with workers(1, surroundings) as running:
+        wait_until(arrivals)
+        running[0].terminate()
+        assert running[0].wait(PATIENCE) == 0
+        (tmp_path / "gate").touch()
+        running.append(start_worker(surroundings))
+        wait_until(all_ended)
+
+    check_sound("a worker stopped while it works")
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert StepRun.objects.get(node_key="gated").lost_count == 0
+
+
+def test_a_step_that_kills_every_worker_fails_and_the_others_go_on(surroundings: dict[str, str]) -> None:
+    version = building.pipeline({"key": "a", "step": "deadly", "maxLost": 2, "retryDelayMs": 1})
+    poison = building.start(version)
+    others = [building.start(building.diamond()) for _ in range(5)]
+    with workers(1, surroundings) as running:
+
+        def supervise() -> None:
+            if running[0].poll() is not None:
+                running[0] = start_worker(surroundings)
+
+        wait_until(all_ended, meanwhile=supervise)
+
+    counts = check_sound("a step that kills its worker")
+    poison.refresh_from_db()
+    assert poison.status == "failed"
+    assert poison.error is not None
+    assert poison.error["code"] == "worker-lost"
+    assert StepRun.objects.get(pipeline_run=poison).lost_count == 3
+    assert counts["runs completed"] == len(others)
+
+
+def test_a_job_that_no_worker_was_told_of_is_found(surroundings: dict[str, str], settings: Any) -> None:
+    quiet = {**surroundings, "PIPELINE_SWEEP_MS": "3600000"}
+    with workers(1, quiet):
+        told = building.start(building.diamond())
+        wait_until(all_ended)
+        settings.PIPELINE_EXECUTOR = "inline"
+        untold = building.start(building.diamond())
+        step_run = untold.step_runs.get(node_key="first")
+        job = Job(
+            id=None,
+            queue="brief",
+            lock=None,
+            queueing_lock=str(step_run.pk),
+            task_name=TASK,
+            task_kwargs={"step_run_id": str(step_run.pk)},
+        )
+        JobManager(DjangoConnector()).batch_defer_jobs([job])
+        wait_until(all_ended)
+
+    counts = check_sound("a job that no worker was told of")
+    assert counts["runs completed"] == len([told, untold])
+
+
+@pytest.mark.parametrize(
+    ("step", "code"), [("stuck", "step-timed-out"), ("hungry", "step-crashed"), ("broken", "step-crashed")]
+)
+def test_a_step_that_misbehaves_fails_alone(step: str, code: str, surroundings: dict[str, str]) -> None:
+    bad = building.start(building.pipeline({"key": "a", "step": step, "timeoutMs": 5_000}))
+    good = building.start(building.diamond())
+    with workers(1, surroundings) as [worker]:
+        wait_until(all_ended)
+        assert worker.poll() is None
+
+    check_sound(f"a step that is {step}")
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, good.status) == ("failed", "completed")
+    assert bad.error is not None
+    assert bad.error["code"] == code
+
+
+def start_gated(folder: Path) -> tuple[PipelineRun, Any]:
+    """A run whose step waits for a file ``gate``, and who has arrived there."""
+    version = building.pipeline(
+        {"key": "gated", "step": "gated", "params": {"folder": str(folder)}, **building.PATIENT},
+        {"key": "after", "dependsOn": ["gated"]},
+    )
+    return building.start(version), lambda: [path for path in folder.iterdir() if path.name.isdigit()]
