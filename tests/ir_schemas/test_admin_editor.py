@@ -109,7 +109,9 @@ DEEP = "[" * 90 + "1" + "]" * 90
     ],
     ids=["deep", "wide", "pattern", "branches", "errors", "loop"],
 )
-def test_hostile_texts_are_answered_and_not_pondered_for_ever(schema: str, document: str, client: Client, boss: User) -> None:
+def test_hostile_texts_are_answered_and_not_pondered_for_ever(
+    schema: str, document: str, client: Client, boss: User
+) -> None:
     started = time.process_time()
 
     answer = ask(client, schema=schema, document=document)
