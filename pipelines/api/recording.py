@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from config.parsers import BatchJSONParser
 from config.permissions import holds
 from config.problems import DomainError, InvalidInput, PayloadTooLarge, problem_body
+from pipelines.api.requests import signed_in
 from pipelines.recording import items
 from pipelines.recording.services import (
     MAX_ITEMS,
@@ -96,7 +97,7 @@ class RecordView(APIView):
     record: Callable[..., list[Outcome]]
 
     def _take(self, request: Request) -> Response:
-        sender = Sender(request.user.pk, Source.API)
+        sender = Sender(signed_in(request).pk, Source.API)
         body = request.data
         if not isinstance(body, dict) or "items" not in body:
             [outcome] = self.record(sent=[body], sender=sender)

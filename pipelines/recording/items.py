@@ -86,7 +86,7 @@ def check(kind: Kind, item: Any) -> None:
 def look_up(items: Sequence[Mapping[str, Any]]) -> Known:
     """Read what the items name: one query for each table that is named at all."""
     found = {name: _rows(model, [item.get(name) for item in items]) for name, model in NAMED.items()}
-    named = {_as_uuid(item.get("pipelineId")) for item in items} - {None}
+    named = set(filter(None, (_as_uuid(item.get("pipelineId")) for item in items)))
     pipelines = PipelineDefinition.objects.filter(pk__in=named).values_list("pk", flat=True) if named else ()
     return Known(found, frozenset(pipelines))
 

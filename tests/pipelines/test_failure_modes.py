@@ -65,10 +65,15 @@ def test_a_process_whose_clock_is_wrong_does_no_harm(monkeypatch: pytest.MonkeyP
 
     step_run = StepRun.objects.get()
     assert step_run.status == "running"
+    assert step_run.lease_expires_at
+    assert step_run.deadline
+    assert step_run.started_at
     assert step_run.lease_expires_at - step_run.started_at == timedelta(minutes=1)
     assert step_run.deadline - step_run.started_at == timedelta(seconds=30)
     assert lifecycle.execute(Conductor.of(run.pk), claim).accepted
-    step_run.refresh_from_db()
+    step_run = StepRun.objects.get()
+    assert step_run.started_at
+    assert step_run.finished_at
     assert began <= step_run.started_at <= step_run.finished_at <= database_now()
 
 

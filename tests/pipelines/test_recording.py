@@ -93,6 +93,7 @@ def test_an_ai_run_leaves_all_its_records() -> None:
     assert (run.type, run.status, run.source, run.recorded_by) == ("ai", "passed", "api", user)
     assert (run.prompt, run.process, run.pipeline) == (prompt, prompt.process, pipeline)
     assert (run.model, run.tokens_cached, run.latency_ms, str(run.run_group_id)) == ("gpt-5", 512, 1500, group)
+    assert run.completed_at is not None
     assert (run.completed_at - run.started_at).total_seconds() == 1.5
     assert run.summary["promptVersion"] == prompt.version
     assert run.summary["contextReferences"] == RUN["contextReferences"]
