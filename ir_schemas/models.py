@@ -257,7 +257,9 @@ class IRArtifact(Record, Weighed):
 
     Outcome = ValidationOutcome
 
-    step_run = models.ForeignKey("pipelines.StepRun", on_delete=models.CASCADE, related_name="ir_artifacts")
+    step_run = models.ForeignKey(
+        "pipelines.StepRun", on_delete=models.CASCADE, db_index=False, related_name="ir_artifacts"
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
     ir_json = models.JSONField(null=True)
     outcome = models.CharField(max_length=8, choices=ValidationOutcome)

@@ -87,9 +87,11 @@ class MetricProfileItem(Record):
 class MetricResult(Record):
     """One measured value. ``value`` is null where the metric did not apply; ``details`` then says why."""
 
-    step_run = models.ForeignKey("pipelines.StepRun", on_delete=models.CASCADE, related_name="metric_results")
+    step_run = models.ForeignKey(
+        "pipelines.StepRun", on_delete=models.CASCADE, db_index=False, related_name="metric_results"
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
-    metric = models.ForeignKey(MetricDefinition, on_delete=models.PROTECT, related_name="results")
+    metric = models.ForeignKey(MetricDefinition, on_delete=models.PROTECT, db_index=False, related_name="results")
     profile = models.ForeignKey(MetricProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="results")
     value = models.FloatField(null=True, blank=True)
     passed = models.BooleanField(null=True, blank=True)

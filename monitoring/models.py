@@ -161,7 +161,7 @@ class TestResult(Record):
         FAILED = "failed", "Failed"
         SKIPPED = "skipped", "Skipped"
 
-    test_run = models.ForeignKey(TestRun, on_delete=models.CASCADE, related_name="results")
+    test_run = models.ForeignKey(TestRun, on_delete=models.CASCADE, db_index=False, related_name="results")
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=8, choices=Status)
     duration_ms = models.FloatField(null=True, blank=True)

@@ -241,7 +241,8 @@ class Conductor:
             while True:
                 with self._state.trying():
                     wording = self._word(settlement, decide, plant=plant)
-                    chosen = self._wanted(self._state.ready(CANDIDATES if wanted and self._dispatcher else wanted))
+                    offered = self._state.ready(CANDIDATES if wanted and self._dispatcher else wanted)
+                    chosen = self._wanted(offered, fresh=wording.ready)
                     call = wording.call | (self._claiming(chosen, wanted) if chosen else {})
                     answer = self._write(call, records, settlement, wording.ready)
                     if answer.outcome == "done":
@@ -322,8 +323,11 @@ class Conductor:
                 for item, row in left.items()
             )
 
-    def _wanted(self, items: Sequence[Item]) -> dict[Item, dict[str, Any]]:
-        """What is asked of the database to claim these; an item of a handler that is not ours is left for others."""
+    def _wanted(self, items: Sequence[Item], fresh: Collection[Item] = ()) -> dict[Item, dict[str, Any]]:
+        """What is asked of the database to claim these; an item of a handler that is not ours is left for others.
+
+        ``fresh`` become ready in the same call.
+        """
         wanted: dict[Item, dict[str, Any]] = {}
         for item in items:
             node, version = self.node(item), self.step_version(item)
@@ -332,6 +336,7 @@ class Conductor:
                 continue
             wanted[item] = {
                 "id": self._state.rows[item].id,
+                "status": StepStatus.RUNNING,
                 "token": uuid.uuid4(),
                 "params": effective_params(self.run, node, version),
                 "leaseMs": settings.PIPELINE_LEASE_MS,
@@ -339,6 +344,8 @@ class Conductor:
             }
             if node.pool is not None:
                 wanted[item] |= {"pool": node.pool, "weight": node.weight}
+            if item in fresh:
+                wanted[item]["fresh"] = True
         return wanted
 
     def _may_run(self, name: str) -> bool:

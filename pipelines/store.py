@@ -14,13 +14,14 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from psycopg import Cursor
+from psycopg.types.json import Jsonb
 
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
 
-CARRY = "SELECT pipelines_carry(%s::text::jsonb, %s::text::jsonb, %s::text::jsonb)::text"
+CARRY = "SELECT pipelines_carry(%s, %s, %s)::text"
 MAX_RUNS = 100
 MAX_INT = 2_147_483_647
 # What ``Row`` keeps, in its order; ``pipelines_moved_rows`` lists the same.
@@ -46,7 +47,7 @@ class Answer:
 
 def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
     """Make one call of ``pipelines_carry``; ``records`` and ``ir`` are JSON text. On its own it is a transaction."""
-    answer = _ask([json.dumps(call, default=str), records, None if ir is None else ir.decode()])
+    answer = _ask([_jsonb(json.dumps(call, default=str)), _jsonb(records), _jsonb(ir)])
     moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],
@@ -60,7 +61,16 @@ def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None 
     )
 
 
-def _ask(arguments: Sequence[str | None]) -> Any:
+def _jsonb(text: str | bytes | None) -> Jsonb | None:
+    """JSON text as an argument of its type: a cast in the statement would be planned, and parsed, twice."""
+    return None if text is None else Jsonb(text, dumps=_as_it_is)
+
+
+def _as_it_is(text: str | bytes) -> str | bytes:
+    return text
+
+
+def _ask(arguments: Sequence[Any]) -> Any:
     """Call the function with its arguments apart from the statement: Django would write them into its text."""
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as django_cursor:

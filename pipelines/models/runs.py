@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from config.models import Record, uuid7
 from pipelines.models.definitions import PipelineDefinition, PipelineVersion, StepVersion
@@ -60,7 +61,7 @@ class PipelineRun(Record):
     Status = RunStatus
     is_replay = False
 
-    pipeline = models.ForeignKey(PipelineDefinition, on_delete=models.PROTECT, related_name="runs")
+    pipeline = models.ForeignKey(PipelineDefinition, on_delete=models.PROTECT, db_index=False, related_name="runs")
     pipeline_version = models.ForeignKey(PipelineVersion, on_delete=models.PROTECT, related_name="runs")
     design_split = models.ForeignKey(
         "pipelines.DesignSplit", on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
@@ -128,7 +129,7 @@ class StepRun(Record):
     """
 
     Status = StepStatus
-    pipeline_run = models.ForeignKey(PipelineRun, on_delete=models.CASCADE, related_name="step_runs")
+    pipeline_run = models.ForeignKey(PipelineRun, on_delete=models.CASCADE, db_index=False, related_name="step_runs")
     step_version = models.ForeignKey(StepVersion, on_delete=models.PROTECT, related_name="step_runs")
     node_key = models.CharField(max_length=80)
     map_index = models.PositiveIntegerField(null=True, blank=True)
@@ -150,10 +151,12 @@ class StepRun(Record):
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     held = models.BooleanField(default=False, editable=False, help_text="Released, but its parallel group is full.")
-    reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    reused_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
     cache_key = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_comment = models.CharField(max_length=2000, blank=True, db_default="", default="")
@@ -165,8 +168,10 @@ class StepRun(Record):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(Record.Meta):
+        # A step's row is written three times, each time into every index it belongs to, so there are few.
         indexes = [
-            models.Index(fields=["pipeline_run", "node_key", "map_index"], name="step_run_by_node"),
+            models.Index(fields=["reused_from"], condition=Q(reused_from__isnull=False), name="step_run_reused"),
+            models.Index(fields=["decided_by"], condition=Q(decided_by__isnull=False), name="step_run_decided"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="step_run_leases"),
             models.Index(fields=["not_before"], condition=Q(status="ready"), name="step_run_ready"),
             models.Index(
@@ -178,12 +183,7 @@ class StepRun(Record):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["pipeline_run", "node_key"], condition=Q(map_index__isnull=True), name="one_row_per_node"
-            ),
-            models.UniqueConstraint(
-                fields=["pipeline_run", "node_key", "map_index"],
-                condition=Q(map_index__isnull=False),
-                name="one_row_per_item",
+                "pipeline_run", "node_key", Coalesce("map_index", -1), name="step_run_by_node_once"
             ),
             models.CheckConstraint(name="step_run_status_known", condition=Q(status__in=StepStatus.values)),
             models.CheckConstraint(name="step_run_held_while_pending", condition=Q(held=False) | Q(status="pending")),
