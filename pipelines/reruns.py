@@ -46,8 +46,7 @@ def rerun(
     if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
         raise LoggingDisabled
     earlier = PipelineRun.objects.select_related("pipeline__run_pool").get(pk=run_id)
-    if not earlier.is_finished:
-        raise RunUnfinished(f"Run {earlier.pk} has not ended. Wait for its end or cancel it, then run it again.")
+    _refuse_unfinished(earlier)
     graph = definitions.frozen_graph(earlier)
     merged = _merged_params(graph, earlier, params or {})
     new = PipelineRun(
@@ -79,6 +78,18 @@ def rerun(
         if made is None:
             raise
         return made
+
+
+def preview(*, run: PipelineRun, from_nodes: Sequence[str] | None = None) -> Plan:
+    """What ``rerun`` would keep of the run and what it would run again. Raises as it does, but for the flag."""
+    _refuse_unfinished(run)
+    graph = definitions.frozen_graph(run)
+    return _plan(run, graph, _named_nodes(graph, from_nodes) or ())[0]
+
+
+def _refuse_unfinished(run: PipelineRun) -> None:
+    if not run.is_finished:
+        raise RunUnfinished(f"Run {run.pk} has not ended. Wait for its end or cancel it, then run it again.")
 
 
 def _merged_params(graph: Graph, earlier: PipelineRun, params: Params) -> dict[str, Any]:
@@ -120,6 +131,17 @@ def _content(run: PipelineRun) -> bytes:
 
 
 def _create(new: PipelineRun, earlier: PipelineRun, graph: Graph, named: Sequence[str]) -> PipelineRun:
+    plan, rows = _plan(earlier, graph, named)
+    new.save(force_insert=True)
+    DesignSplit.objects.filter(runs=new).update(status=DesignSplit.Status.PROCESSING)
+    _create_rows(new, graph, plan, rows)
+    admission.begin(new, Conductor.of(new.pk))
+    new.refresh_from_db()
+    return new
+
+
+def _plan(earlier: PipelineRun, graph: Graph, named: Sequence[str]) -> tuple[Plan, dict[Item, StepRun]]:
+    """The plan, and the earlier run's rows that it speaks of. Raises ``NothingToRerun``."""
     rows = {Item(row.node_key, row.map_index): row for row in _earlier_rows(earlier)}
     if not rows:
         raise NothingToRerun(f"Run {earlier.pk} ended before its first step. Start a new run instead.")
@@ -127,12 +149,7 @@ def _create(new: PipelineRun, earlier: PipelineRun, graph: Graph, named: Sequenc
     plan = plan_rerun(graph, outcomes, named)
     if not plan.again and not plan.anew:
         raise NothingToRerun(f"Every step of run {earlier.pk} has its result. Name the nodes to run again.")
-    new.save(force_insert=True)
-    DesignSplit.objects.filter(runs=new).update(status=DesignSplit.Status.PROCESSING)
-    _create_rows(new, graph, plan, rows)
-    admission.begin(new, Conductor.of(new.pk))
-    new.refresh_from_db()
-    return new
+    return plan, rows
 
 
 def _earlier_rows(run: PipelineRun) -> Any:

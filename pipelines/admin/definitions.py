@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 
 from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
 from config.problems import DomainError
+from pipelines.admin.operating.starting import start_page
 from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
 from pipelines.admin.versions.page import pipeline_page, version_page
@@ -49,6 +50,10 @@ class PipelineDefinitionAdmin(BaseAdmin):
     readonly_fields = ("runs",)
     inlines = (PipelineVersionInline,)
     change_form_outer_before_template = "admin/pipelines/pipelinedefinition/head.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        door = self.admin_site.admin_view(partial(start_page, self))
+        return [path("<uuid:pk>/run/", door, name="pipelines_pipelinedefinition_run"), *super().get_urls()]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")

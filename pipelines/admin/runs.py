@@ -1,6 +1,7 @@
 """Runs and their steps. A run has a page of its own; everything here is a record and read-only."""
 
 import uuid
+from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin
@@ -15,7 +16,11 @@ from django.utils.html import format_html
 from config.admin_base import ReadOnlyAdmin, badge, duration_text, linked, row_url
 from ir_schemas.models import IRArtifact
 from pipelines.admin.module_preview import preview_response
-from pipelines.admin.run_page import OUTPUT_MODELS, load_run_page, load_tallies, page_etag
+from pipelines.admin.operating.access import may_operate
+from pipelines.admin.operating.again import rerun_page
+from pipelines.admin.operating.decision import decide_page
+from pipelines.admin.operating.runs import cancel_page
+from pipelines.admin.run_page import OUTPUT_MODELS, Viewer, load_run_page, load_tallies, page_etag
 from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
 from pipelines.models.runs import STATUS_COLOURS
 from pipelines.packaging import modules_zip
@@ -25,7 +30,7 @@ RUN_RELATIONS = ("pipeline", "pipeline_version__pipeline", "design_split", "star
 
 @admin.register(PipelineRun)
 class PipelineRunAdmin(ReadOnlyAdmin):
-    why_read_only = "A run is a record of what happened. Start another with bin/demo or manage.py run_pipeline."
+    why_read_only = "A run is a record of what happened. Start another on the page of its pipeline."
     list_display = (
         "started",
         linked("pipeline_version", "Version"),
@@ -56,6 +61,8 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("<uuid:pk>/live/", wrap(self.live_view), name="pipelines_pipelinerun_live"),
+            path("<uuid:pk>/cancel/", wrap(partial(cancel_page, self)), name="pipelines_pipelinerun_cancel"),
+            path("<uuid:pk>/rerun/", wrap(partial(rerun_page, self)), name="pipelines_pipelinerun_rerun"),
             path("<uuid:pk>/modules.zip", wrap(self.modules_zip_view), name="pipelines_pipelinerun_modules_zip"),
             path(
                 "<uuid:pk>/preview/<uuid:artifact_pk>",
@@ -96,13 +103,13 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if request.headers.get("If-None-Match") == etag:
             return HttpResponseNotModified(headers=headers)
-        context = {"page": load_run_page(run, tallies), "etag": etag}
+        context = {"page": load_run_page(run, tallies, _viewer(request)), "etag": etag}
         return TemplateResponse(request, "admin/pipelines/pipelinerun/content.html", context, headers=headers)
 
     def _page_context(self, request: HttpRequest, run: PipelineRun) -> dict[str, Any]:
         tallies = load_tallies(run)
         etag = page_etag(run, tallies, request.user, timezone.now())
-        return {"page": load_run_page(run, tallies), "etag": etag}
+        return {"page": load_run_page(run, tallies, _viewer(request)), "etag": etag}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*RUN_RELATIONS)
@@ -126,6 +133,10 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         if artifact is None:
             raise Http404("This run has no such artifact.")
         return preview_response(artifact.ir_json, artifact.step_run.pipeline_run.design_split)
+
+
+def _viewer(request: HttpRequest) -> Viewer:
+    return Viewer(may_operate=may_operate(request))
 
 
 @admin.register(StepRun)
@@ -155,6 +166,10 @@ class StepRunAdmin(ReadOnlyAdmin):
         ),
         ("Input", {"fields": ("params",)}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        door = self.admin_site.admin_view(partial(decide_page, self))
+        return [path("<uuid:pk>/decide/", door, name="pipelines_steprun_decide"), *super().get_urls()]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup in {"pipeline_run__id__exact", "node_key__exact"} or super().lookup_allowed(

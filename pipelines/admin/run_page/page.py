@@ -24,16 +24,27 @@ from pipelines.models.runs import StepStatus
 
 MOST_FAILURES = 20
 MOST_UNSORTED = 100
+MOST_RERUNS = 5
 TICK_SECONDS = 10
 """While a run goes on its page changes at least this often, as time passes on it."""
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """What of the page is shown to the one who looks at it."""
+
+    may_operate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
     run: PipelineRun
+    viewer: Viewer
     status: Chip
     took: str
     error: Mapping[str, Any] | None
+    waiting: list[StepRow]
+    more_waiting: int
     failures: list[StepRow]
     more_failures: int
     groups: list[NodeGroup]
@@ -45,23 +56,28 @@ class RunPage:
     total: int
     hidden: int
     all_steps_url: str
+    reruns: list[PipelineRun]
 
 
-def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally]) -> RunPage:
+def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer) -> RunPage:
     """``run`` should come with its pipeline version, design and starter selected."""
     now = timezone.now()
     rows = load_rows(run)
-    graph = _graph(run)
+    graph = run_graph(run)
     order = {key: index for index, key in enumerate(node_keys(run.dag))}
     groups = node_groups(run, rows, tallies, order)
     failures = [row for row in rows if row.step_run.status == StepStatus.FAILED]
+    waiting = [row for row in rows if row.step_run.status == StepStatus.WAITING]
     shown = {group.key for group in groups}
     picture = run_picture(run, graph, tallies, shown, now) if graph else None
     return RunPage(
         run=run,
+        viewer=viewer,
         status=status_chip(run),
         took=duration_text((run.finished_at or now) - run.created_at),
         error=run.error if isinstance(run.error, Mapping) else None,
+        waiting=waiting[:MOST_FAILURES],
+        more_waiting=max(_count(tallies, StepStatus.WAITING) - MOST_FAILURES, 0),
         failures=failures[:MOST_FAILURES],
         more_failures=max(_count(tallies, StepStatus.FAILED) - MOST_FAILURES, 0),
         groups=groups,
@@ -73,6 +89,7 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally]) -> RunPage:
         total=sum(tally.total for tally in tallies.values()),
         hidden=sum(tally.total for key, tally in tallies.items() if key not in shown),
         all_steps_url=step_runs_url(run),
+        reruns=list(run.reruns.only("status")[:MOST_RERUNS]) if run.is_finished else [],
     )
 
 
@@ -86,10 +103,10 @@ def page_etag(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Any, now: 
 def node_keys(dag: Any) -> list[str]:
     """The keys of a run's frozen DAG, whose nodes stand in topological order."""
     nodes = dag.get("nodes") if isinstance(dag, Mapping) else None
-    return [str(node.get("key")) for node in nodes or [] if isinstance(node, Mapping)]
+    return [str(node.get("key")) for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
 
 
-def _graph(run: PipelineRun) -> Graph | None:
+def run_graph(run: PipelineRun) -> Graph | None:
     """None for a document that today's rules refuse: its run is shown all the same."""
     try:
         return frozen_graph(run)

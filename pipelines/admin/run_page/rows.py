@@ -89,7 +89,7 @@ def load_rows(run: PipelineRun) -> list[StepRow]:
 
 def _shown_step_runs(run: PipelineRun) -> QuerySet[StepRun]:
     few = Q(map_index__isnull=True) | Q(map_index__lt=MAX_ITEMS) | Q(status__in=URGENT)
-    step_runs = run.step_runs.filter(few).select_related("step_version__step")
+    step_runs = run.step_runs.filter(few).select_related("step_version__step", "decided_by")
     is_urgent = Case(When(status__in=URGENT, then=0), default=1)
     return step_runs.order_by(is_urgent, F("map_index").asc(nulls_first=True), "id")[:MAX_ROWS]
 

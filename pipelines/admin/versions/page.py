@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from pipelines.admin.operating.starting import may_start
 from pipelines.admin.versions.pictures import graph_of, version_picture
 from pipelines.admin.versions.views import may_activate
 from pipelines.models import PipelineDefinition, PipelineVersion
@@ -24,7 +25,7 @@ def version_page(request: HttpRequest, version: PipelineVersion | None) -> dict[
         "picture": version_picture(graph) if graph else None,
         "may_activate": may_activate(request) and not version.is_active,
         "may_add": request.user.has_perm("pipelines.add_pipelineversion"),
-        "may_run": may_run(request),
+        "may_run": may_start(request),
         "has_others": version.pipeline.versions.exclude(pk=version.pk).exists(),
     }
 
@@ -32,17 +33,12 @@ def version_page(request: HttpRequest, version: PipelineVersion | None) -> dict[
 def pipeline_page(request: HttpRequest, pipeline: PipelineDefinition) -> dict[str, Any]:
     """The active version and the newest others, each with its picture. ``more`` counts those that are not drawn."""
     if not request.user.has_perm("pipelines.view_pipelineversion"):
-        return {"versions": [], "more": 0, "may_run": may_run(request)}
+        return {"versions": [], "more": 0, "may_run": False}
     versions = pipeline.versions.order_by("-is_active", "-version")
     drawn = list(versions[:MOST_DRAWN])
     graphs = [(version, graph_of(version.dag)) for version in drawn]
     return {
         "versions": [(version, version_picture(graph) if graph else None) for version, graph in graphs],
         "more": max(versions.count() - len(drawn), 0),
-        "may_run": may_run(request) and any(version.is_active for version in drawn),
+        "may_run": may_start(request) and bool(drawn),
     }
-
-
-def may_run(request: HttpRequest) -> bool:
-    """Whether the user may start, cancel, rerun and approve."""
-    return bool(request.user.has_perm("pipelines.operate_pipelinerun"))
