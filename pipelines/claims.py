@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipelines.scheduling import Item
 from pipelines.steps.contract import Output
@@ -27,13 +27,21 @@ class Claim:
         return node_key if map_index is None else f"{node_key}[{map_index}]"
 
 
+class Reused(NamedTuple):
+    """The step run whose records are ``copied`` in place of running, and the one that really ``ran``."""
+
+    copied: uuid.UUID
+    ran: uuid.UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How an attempt ended and what it leaves. Without ``error`` (``{code, message}``) it is completed.
 
     ``records`` are rows as ``pipelines_carry`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
     domain rows. ``kind`` says how an attempt ended that did not end by itself: its lease ran out (``lost``), its time
-    did (``overdue``), or its worker was stopped and gave it back (``released``).
+    did (``overdue``), or its worker was stopped and gave it back (``released``). ``cache_key`` is what an equal step
+    finds the result by; with ``reused`` the step did not run, and the records are those of an earlier one.
     """
 
     claim: Claim
@@ -45,3 +53,5 @@ class Settlement:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     outputs: Sequence[Output] = ()
     kind: Literal["", "lost", "overdue", "released"] = ""
+    cache_key: str = ""
+    reused: Reused | None = None

@@ -26,12 +26,14 @@ from pipelines.dag import Graph, Node
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import open_bundle
 from pipelines.designs.summary import refresh_design
+from pipelines.errors import ResultsPruned
 from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
-from pipelines.models import PipelineRun, StepVersion
+from pipelines.models import PipelineRun, StepRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.outputs import write_outputs
 from pipelines.registry import is_registered
 from pipelines.results import Results
+from pipelines.reuse import copy_records, keep_alive
 from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, lost_delay_ms, next_moves, retry_delay_ms
 from pipelines.state import Row, RunState
 
@@ -294,11 +296,12 @@ class Conductor:
     def _write(
         self, call: Mapping[str, Any], records: str | None, settlement: Settlement | None, ready: Mapping[Item, int]
     ) -> store.Answer:
-        ir = settlement.ir_text if settlement else None
+        ir = settlement.ir_text if settlement and not settlement.reused else None
         outputs = settlement.outputs if settlement else ()
+        cache_key = settlement.cache_key if settlement else ""
         ends_design = "finish" in call and self.run.design_split_id is not None
         passes_on = self._dispatcher is not None and len(ready) > call.get("claimLimit", 0)
-        if not outputs and not ends_design and not passes_on:
+        if not outputs and not ends_design and not passes_on and not cache_key:
             return store.carry(call, records, ir)
         with transaction.atomic():
             if settlement is not None and outputs:
@@ -307,6 +310,8 @@ class Conductor:
             if answer.outcome != "done":
                 transaction.set_rollback(True)
                 return answer
+            if settlement is not None and cache_key:
+                _keep_for_later(settlement)
             self._pass_on(ready, answer)
             if ends_design:
                 refresh_design(self.run, call["finish"]["status"])
@@ -382,6 +387,18 @@ _begun: dict[uuid.UUID | None, Conductor] = {}
 def _lost(claim: Claim) -> Settlement:
     message = f"The process that ran {claim.name} stopped before it was done (attempt {claim.attempt})."
     return Settlement(claim, 0.0, error={"code": "worker-lost", "message": message}, kind="lost")
+
+
+def _keep_for_later(settlement: Settlement) -> None:
+    """Note what an equal step finds this result by, and copy the records where it was itself found so."""
+    row, reused = settlement.claim.step_run_id, settlement.reused
+    noted = StepRun.objects.filter(pk=row)
+    if reused is None:
+        noted.update(cache_key=settlement.cache_key)
+        return
+    noted.update(cache_key=settlement.cache_key, reused_from=reused.ran)
+    if not keep_alive(reused) or not copy_records({row: reused.copied}):
+        raise ResultsPruned(f"The result that {settlement.claim.name} was to reuse has just been pruned.")
 
 
 class _Wording:

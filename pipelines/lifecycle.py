@@ -7,6 +7,7 @@ transaction, fenced by the attempt: whatever dies, wherever, a step's records ar
 
 import logging
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,22 +17,24 @@ from django.db import DataError, IntegrityError
 
 from config.canonical import canonical_json
 from ir_schemas import active
-from ir_schemas.artifacts import Verdict, artifact_row, check_ir
+from ir_schemas.active import Contract
+from ir_schemas.artifacts import Mode, Verdict, artifact_row, check_ir
 from ir_schemas.models import ValidationOutcome
 from ir_schemas.validation import JsonFault, check_document
 from metrics.evaluators import Evidence, ValidationCounts
 from metrics.services import Measured, measure, result_rows
 from monitoring import flags
 from monitoring.models import TestRun
-from pipelines import bodies
+from pipelines import bodies, caching
 from pipelines.attempts import Attempt, held
 from pipelines.audit import test_run_rows
 from pipelines.bodies import Abandoned, TimedOut
 from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor, Settled
 from pipelines.context import build_context
+from pipelines.errors import ResultsPruned
 from pipelines.isolation.parent import StepCrashed, StepProcessDied
-from pipelines.outages import through_outages
+from pipelines.outages import OUTAGE, through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.registry import UnknownHandlerError, handler, handler_path
 from pipelines.steps.contract import StepError, StepResult
@@ -41,34 +44,74 @@ logger = logging.getLogger(__name__)
 MAX_IR_BYTES = 20_000_000
 
 
-def execute(conductor: Conductor, claim: Claim, *, guarded: bool = False, claim_next: int = 0) -> Settled:
+def execute(
+    conductor: Conductor, claim: Claim, *, guarded: bool = False, claim_next: int = 0, afresh: bool = False
+) -> Settled:
     """Take a claimed step through its life, and claim up to ``claim_next`` steps that are ready then.
 
-    ``guarded`` steps can be abandoned also where they have no timeout: when they are cancelled or taken back.
+    ``guarded`` steps can be abandoned also where they have no timeout: when they are cancelled or taken back. A step
+    that runs ``afresh`` takes no earlier result, whatever its node says.
     """
     with held(claim, timeout_ms=conductor.node(claim.item).timeout_ms) as attempt:
-        settlement = run_attempt(conductor, claim, attempt, guarded=guarded)
+        settlement = run_attempt(conductor, claim, attempt, guarded=guarded, afresh=afresh)
     if settlement is None:
         logger.info("step %s of run %s was given up: it is no longer this process's", claim.name, conductor.run.pk)
         return Settled(False, [])
-    return accept(conductor, settlement, claim_next=claim_next)
+    try:
+        return accept(conductor, settlement, claim_next=claim_next)
+    except ResultsPruned:
+        return execute(conductor, claim, guarded=guarded, claim_next=claim_next, afresh=True)
 
 
-def run_attempt(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool) -> Settlement | None:
-    """Run the step, validate and measure what it hands over. Writes nothing; None where nobody waits for it."""
+def run_attempt(
+    conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool, afresh: bool = False
+) -> Settlement | None:
+    """Run the step, validate and measure what it hands over. Writes nothing; None where nobody waits for it.
+
+    Where the node says ``cache`` and there is an equal result, that is handed over in its stead; not where a rerun
+    names the node, as then somebody wants it to run.
+    """
+    afresh = afresh or claim.item.node_key in (conductor.run.rerun_from or ())
+    sight = _look(conductor, claim, attempt) if conductor.node(claim.item).cache else None
+    if sight is not None and not afresh:
+        found = through_outages("looking for an equal result", lambda _: _recall(conductor, claim, sight))
+        if found is not None:
+            return found
     try:
         result, error, duration_ms = _run(conductor, claim, attempt, guarded=guarded)
     except Abandoned:
         return _released(claim) if attempt.released else None
     except TimedOut:
         return _timed_out(conductor, claim, attempt)
-    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, result, error, duration_ms))
+    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, result, error, duration_ms, sight))
     lines = attempt.take_lines()
     return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
 
 
+def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> caching.Sight | None:
+    """All that the step can see, summed up. None where that can't be had: the step then runs, and says why itself."""
+    try:
+        context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
+        return caching.look(conductor.step_version(claim.item), conductor.profile(claim.item), context)
+    except OUTAGE:
+        raise
+    except Exception:
+        logger.exception("what step %s of run %s sees cannot be summed up", claim.name, conductor.run.pk)
+        return None
+
+
+def _recall(conductor: Conductor, claim: Claim, sight: caching.Sight) -> Settlement | None:
+    mode, contract = _in_force(conductor, claim)
+    return caching.find(claim, sight.key(mode, _schema_id(contract)))
+
+
 def _judge(
-    conductor: Conductor, claim: Claim, result: StepResult | None, error: dict[str, Any] | None, duration_ms: float
+    conductor: Conductor,
+    claim: Claim,
+    result: StepResult | None,
+    error: dict[str, Any] | None,
+    duration_ms: float,
+    sight: caching.Sight | None,
 ) -> Settlement:
     if result is None:
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
@@ -103,6 +146,7 @@ def _judge(
         ir_text=ir_text,
         metrics={one.item.metric.key: one.value for one in measured},
         outputs=() if error else result.outputs,
+        cache_key="" if error or sight is None else sight.key(verdict.mode, _schema_id(verdict.contract)),
     )
 
 
@@ -200,14 +244,24 @@ def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settleme
     return replace(settlement, records={**entry.records, "logs": attempt.take_lines()})
 
 
+def _schema_id(contract: Contract | None) -> uuid.UUID | None:
+    return contract.schema_id if contract else None
+
+
 def _validate(conductor: Conductor, claim: Claim, result: StepResult) -> Verdict:
+    mode, contract = _in_force(conductor, claim)
+    return check_ir(result.ir, contract, mode=mode)
+
+
+def _in_force(conductor: Conductor, claim: Claim) -> tuple[Mode, Contract | None]:
+    """How the step's IR is checked now, and against what."""
     # The claim brought the flag's live value along; without one the environment's default holds, unasked.
     live = claim.validation_mode or settings.IR_VALIDATION_MODE
     mode = flags.validation_mode(conductor.run.pipeline.ir_validation_mode, live)
     contract = None
     if mode != "off":
         contract = active.in_force(step_version_id=conductor.step_version(claim.item).pk)
-    return check_ir(result.ir, contract, mode=mode)
+    return mode, contract
 
 
 def _measure(

@@ -1,7 +1,7 @@
 """Giving a step run the records of another one in whose place it stands, so that each run is whole by itself."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import connection
@@ -29,6 +29,14 @@ def copy_records(sources: Mapping[uuid.UUID, uuid.UUID]) -> int:
     _copy_metrics(sources)
     _copy_links(sources)
     return copied
+
+
+def keep_alive(step_run_ids: Collection[uuid.UUID]) -> bool:
+    """Whether all of these step runs are there; none is then deleted before the caller's transaction ends."""
+    wanted = set(step_run_ids)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM pipelines_steprun WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(wanted)])
+        return len(cursor.fetchall()) == len(wanted)
 
 
 def _copy_artifacts(sources: Mapping[uuid.UUID, uuid.UUID]) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from config.canonical import content_hash
 from config.zips import zip_bytes
 
 DesignKind = Literal["html", "image"]
@@ -41,6 +42,12 @@ class DesignBundle:
     def sha256(self) -> str:
         """Hex digest of the entry file alone."""
         return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of everything that a step sees of the design."""
+        files = {path: hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
+        return content_hash([self.kind, self.name, self.entry, self.base_url, files, list(self.notes)])
 
     def to_zip(self) -> bytes:
         """The same bytes for the same files: entries sorted, times fixed."""
