@@ -96,4 +96,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_for_programs(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    return request.path_info.startswith(("/api/", "/v1/"))

@@ -16,6 +16,23 @@ ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+def read_json(body: bytes, *, only_storable: bool = False) -> Any:
+    """The document in strict JSON and UTF-8. Raises ``ParseError`` for what is none.
+
+    ``only_storable`` also refuses strings that no text of PostgreSQL holds.
+    """
+    try:
+        text = body.decode()
+        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ParseError("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise ParseError(f"The body is not JSON: {error}") from error
+    if only_storable and ESCAPED.search(text) and any(UNSTORABLE.search(found) for found in _strings(document)):
+        raise ParseError("The body has a string with a NUL character or half a surrogate pair; no text holds these.")
+    return document
+
+
 class BoundedJSONParser(BaseParser):
     """Strict JSON in UTF-8, at most ``DATA_UPLOAD_MAX_MEMORY_SIZE`` bytes, which DRF's own parser does not heed."""
 
@@ -30,22 +47,7 @@ class BoundedJSONParser(BaseParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise PayloadTooLarge(f"The body has more than {limit} bytes. Send less at a time.")
-        try:
-            text = body.decode()
-            document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        except RecursionError as error:
-            raise ParseError("The body is nested too deeply.") from error
-        except ValueError as error:
-            raise ParseError(f"The body is not JSON: {error}") from error
-        if (
-            self.only_storable
-            and ESCAPED.search(text)
-            and any(UNSTORABLE.search(found) for found in _strings(document))
-        ):
-            raise ParseError(
-                "The body has a string with a NUL character or half a surrogate pair; no text holds these."
-            )
-        return document
+        return read_json(body, only_storable=self.only_storable)
 
 
 class BatchJSONParser(BoundedJSONParser):

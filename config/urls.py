@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/", include("ir_schemas.api.urls")),
     path("api/", include("monitoring.api.urls")),
     path("api/", include("feedback.api.urls")),
+    path("v1/", include("pipelines.api.otlp_urls")),
     re_path(r"^api(?:/|$)", api_not_found),
 ]
 handler400 = "config.error_handlers.bad_request"

@@ -152,8 +152,9 @@ def _results(item: Item, verdict: Verdict | None, latency_ms: float | None, reda
     if has_result:
         details |= redacted.body("result", item["result"])
     why_not = "no schema was asked for it" if has_result else "there is no result"
+    untold = not (has_result or item.get("prompt") or item.get("context") or item.get("error"))
     return [
-        results.prompt_io(details, answered=has_result, duration_ms=latency_ms),
+        results.prompt_io(details, answered=None if untold else has_result, duration_ms=latency_ms),
         results.ir_validation(verdict, redacted, why_not=why_not),
         results.safety(redacted, refused=bool(item.get("refused")), policies=item.get("policyChecks") or ()),
     ]

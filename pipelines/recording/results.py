@@ -62,8 +62,10 @@ def result(name: str, status: Status, details: Mapping[str, Any], duration_ms: f
     return {"name": name, "status": status, "details": dict(details), "duration_ms": duration_ms}
 
 
-def prompt_io(details: Mapping[str, Any], *, answered: bool, duration_ms: float | None) -> dict[str, Any]:
-    """What went in and came out, as hashes and beginnings."""
+def prompt_io(details: Mapping[str, Any], *, answered: bool | None, duration_ms: float | None) -> dict[str, Any]:
+    """What went in and came out, as hashes and beginnings; ``answered`` is None where neither was told."""
+    if answered is None:
+        return result("Prompt IO", Status.SKIPPED, {"reason": "neither prompt nor result was told"}, duration_ms)
     return result("Prompt IO", Status.PASSED if answered else Status.FAILED, details, duration_ms)
 
 
