@@ -23,7 +23,7 @@ def _gated(feature: str, title: str, icon: str, name: str) -> dict[str, Any]:
     """As ``_model``, and only while a feature is switched on."""
     link = _model(title, icon, name)
     may_view = link["permission"]
-    return {**link, "permission": lambda request: may_view(request) and features.is_on(feature)}
+    return {**link, "permission": lambda request: may_view(request) and features.is_on(feature, request.user)}
 
 
 SIDEBAR: dict[str, Any] = {
@@ -96,6 +96,7 @@ SIDEBAR: dict[str, Any] = {
                 _model("Rollups", "stacked_bar_chart", "monitoring.runrollup"),
                 _model("Rollup marks", "pending_actions", "monitoring.rollupmark"),
                 _model("Feature flags", "toggle_on", "monitoring.featureflag"),
+                _model("Flag rules", "rule_settings", "monitoring.flagrule"),
             ],
         },
         {

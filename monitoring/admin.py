@@ -1,14 +1,15 @@
 """The audit log, and what is switched on."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
+from config.admin_base import ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
 from monitoring.figures_page import STEP, figures_page
-from monitoring.models import SCORES, FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
+from monitoring.flag_page import flag_page, flag_rows
+from monitoring.models import SCORES, FeatureFlag, FlagRule, RollupMark, RunRollup, TestResult, TestRun
 
 WHY = "The audit log says what happened when it happened, so nobody can change it here."
 TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
@@ -108,19 +109,32 @@ class RollupMarkAdmin(ReadOnlyAdmin):
 
 
 @admin.register(FeatureFlag)
-class FeatureFlagAdmin(BaseAdmin):
-    """Each flag has at most one row; deleting it gives the environment's default back."""
+class FeatureFlagAdmin(ReadOnlyAdmin):
+    """Every flag has a page of its own, where it is set; these rows are the values that were set live."""
 
+    why_read_only = "These are the values set live. A flag is set on its own page, with a reason."
+    list_before_template = "admin/monitoring/flags.html"
     list_display = ("key", "meaning", "value", "reason", "updated_at", linked("updated_by"))
     list_select_related = ("updated_by",)
     search_fields = ("key", "reason")
     fields = ("key", "value", "reason", "updated_at", "updated_by")
-    readonly_fields = ("updated_at", "updated_by")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("flag/<slug:key>", self.admin_site.admin_view(flag_page), name="monitoring_flag")
+        return [page, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return cast(HttpResponse, super().changelist_view(request, {"flags": flag_rows(), **(extra_context or {})}))
 
     @admin.display(description="Meaning")
     def meaning(self, obj: FeatureFlag) -> str:
         return obj.get_key_display()
 
-    def save_model(self, request: HttpRequest, obj: FeatureFlag, form: Any, change: bool) -> None:
-        obj.updated_by = request.user  # type: ignore[assignment]
-        super().save_model(request, obj, form, change)
+
+@admin.register(FlagRule)
+class FlagRuleAdmin(ReadOnlyAdmin):
+    why_read_only = "Rules are made and removed on the page of their flag."
+    list_display = ("key", "position", "who", "value", "reason", "created_at", linked("created_by"))
+    list_select_related = ("created_by",)
+    list_filter = ("key", "who", "value")
+    search_fields = ("reason", "user__username", "group__name", "pipeline__key")

@@ -1,19 +1,31 @@
-"""What is switched on now, and why.
+"""What is switched on now, for whom, and why.
 
-A row of ``FeatureFlag`` is the live value; without one the environment's default holds.
+The first rule that fits decides (``targeting``); else the live value, a row of ``FeatureFlag``; else the environment's
+default. ``sql/flag_state.sql`` reads all of it in one call, at every question, so that a change holds at once.
 """
 
+import json
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, cast
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, cast
 
+import pghistory
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import transaction
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.db import connection, models, transaction
+from django.db.models import F, Max
 
-from config.problems import InvalidInput
-from monitoring.models import FeatureFlag
+from config.problems import InvalidInput, NotFound
+from monitoring.models import FeatureFlag, FlagRule
+from monitoring.models.flags import FlagKey as Key
+from monitoring.models.flags import values_of
+from monitoring.targeting import Rule, Subject, choose
 
-Key = FeatureFlag.Key
+Who = FlagRule.Who
 Mode = Literal["off", "log", "enforce"]
 
 
@@ -30,39 +42,178 @@ class Decision:
         return self.value == "on"
 
 
-def decide(key: Key) -> Decision:
-    """The value in force, read from the database at every call so that a change holds at once."""
-    row = FeatureFlag.objects.filter(key=key).first()
-    if row is not None:
-        return Decision(key, row.value, f"set live on {row.updated_at:%Y-%m-%d %H:%M} UTC: {row.reason or 'no reason'}")
-    return Decision(key, _default(key), "the environment's default, as nothing was set live")
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is set for a flag: its rules, and the live value with its reason where there is one."""
+
+    rules: tuple[Rule, ...] = ()
+    value: str | None = None
+    reason: str = ""
+    updated_at: datetime | None = None
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether the answer can depend on for whom it is asked."""
+        return bool(self.rules)
 
 
-def is_on(name: str) -> bool:
+def decide(
+    key: Key,
+    *,
+    user_id: int | None = None,
+    pipeline_id: uuid.UUID | None = None,
+    prompt_id: uuid.UUID | None = None,
+) -> Decision:
+    """The value in force for these; read from the database at every call, so that a change holds at once."""
+    state = state_of(key)
+    return judge(key, state, subject(state, user_id=user_id, pipeline_id=pipeline_id, prompt_id=prompt_id))
+
+
+def judge(key: Key, state: State, asked_for: Subject) -> Decision:
+    """Decide from what was read before."""
+    rule = choose(key, state.rules, asked_for)
+    if rule is not None:
+        return Decision(key, rule.value, f"rule {rule.position}, for {rule.whom}")
+    if state.value is not None and state.updated_at is not None:
+        since = f"set live on {state.updated_at:%Y-%m-%d %H:%M} UTC: {state.reason or 'no reason'}"
+        return Decision(key, state.value, since)
+    return Decision(key, default(key), "the environment's default, as nothing was set live")
+
+
+def subject(
+    state: State,
+    *,
+    user_id: int | None = None,
+    pipeline_id: uuid.UUID | None = None,
+    prompt_id: uuid.UUID | None = None,
+    run_id: uuid.UUID | None = None,
+) -> Subject:
+    """For whom a flag is asked. Percentages draw by the run where there is one, else by the user.
+
+    The user's groups are looked up only where a rule is for a group.
+    """
+    groups: frozenset[str] = frozenset()
+    if user_id is not None and any(rule.who == Who.GROUP for rule in state.rules):
+        groups = frozenset(map(str, Group.objects.filter(user=user_id).values_list("pk", flat=True)))
+    unit = f"run:{run_id}" if run_id else f"user:{user_id}" if user_id else ""
+    return Subject(str(user_id or ""), groups, str(pipeline_id or ""), str(prompt_id or ""), unit)
+
+
+def state_of(key: str) -> State:
+    """What is set for the flag, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT monitoring_flag_state(%s)::text", [key])
+        found = cursor.fetchone()[0]
+    return read_state(json.loads(found) if found else None)
+
+
+def read_state(found: Mapping[str, Any] | None) -> State:
+    """From what ``monitoring_flag_state`` answers."""
+    if found is None:
+        return State()
+    moment = found["updatedAt"]
+    return State(
+        rules=tuple(Rule(**{**rule, "name": rule["name"] or ""}) for rule in found["rules"]),
+        value=found["value"],
+        reason=found["reason"] or "",
+        updated_at=datetime.fromisoformat(moment) if moment else None,
+    )
+
+
+def is_on(name: str, user: User | AnonymousUser | None = None) -> bool:
     """Whether the flag of that name is on: what ``config.features`` asks for apps that may not import this one."""
-    return decide(Key(name)).is_on
+    return decide(Key(name), user_id=user.pk if user is not None else None).is_on
 
 
-def validation_mode(*overrides: str) -> Mode:
-    """The first override that is not empty (a prompt's, a pipeline's), else the installation's mode."""
-    chosen = next((mode for mode in overrides if mode), None) or decide(Key.IR_VALIDATION_MODE).value
-    return cast(Mode, chosen)
+def validation_mode(*overrides: str, prompt_id: uuid.UUID | None = None) -> Mode:
+    """The first override that is not empty (a prompt's, a pipeline's), else the mode in force, for the prompt."""
+    chosen = next((mode for mode in overrides if mode), None)
+    return cast(Mode, chosen or decide(Key.IR_VALIDATION_MODE, prompt_id=prompt_id).value)
+
+
+def default(key: Key) -> str:
+    """The environment's default."""
+    set_to = getattr(settings, key)
+    if isinstance(set_to, bool):
+        return "on" if set_to else "off"
+    return str(set_to)
 
 
 @transaction.atomic
 def set_flag(*, key: Key, value: str, reason: str, user: User | None = None) -> FeatureFlag:
     """Make ``value`` the live value. Raises ``InvalidInput`` for a value that the flag cannot have."""
-    allowed = ("off", "log", "enforce") if key == Key.IR_VALIDATION_MODE else ("on", "off")
-    if value not in allowed:
-        raise InvalidInput(f"{key} can be {', '.join(allowed)}; {value!r} is none of these.")
-    flag, _ = FeatureFlag.objects.update_or_create(
-        key=key, defaults={"value": value, "reason": reason, "updated_by": user}
-    )
+    _check_value(key, value)
+    with _told(reason, user):
+        flag, _ = FeatureFlag.objects.update_or_create(
+            key=key, defaults={"value": value, "reason": reason, "updated_by": user}
+        )
     return flag
 
 
-def _default(key: Key) -> str:
-    default = getattr(settings, key)
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return str(default)
+@transaction.atomic
+def unset_flag(*, key: Key, reason: str, user: User | None = None) -> bool:
+    """Give the environment's default back; rules stay. False where nothing was set live."""
+    with _told(reason, user):
+        gone, _ = FeatureFlag.objects.filter(key=key).delete()
+    return gone > 0
+
+
+@transaction.atomic
+def add_rule(
+    *,
+    key: Key,
+    who: FlagRule.Who,
+    target: models.Model | Decimal,
+    value: str,
+    reason: str,
+    position: int | None = None,
+    user: User | None = None,
+) -> FlagRule:
+    """Add a rule: last, or at ``position``, where those from there on move down by one.
+
+    ``target`` is the user, group, pipeline or prompt that ``who`` says, or a percentage with two decimals at most.
+    Raises ``InvalidInput`` for a value that the flag cannot have, a percentage beyond 0 to 100 and an empty reason.
+    """
+    _check_value(key, value)
+    if not reason.strip():
+        raise InvalidInput("Say why: the history of the flag shows the reason.")
+    if who == Who.PERCENTAGE and not 0 <= cast(Decimal, target) <= 100:
+        raise InvalidInput(f"A percentage is from 0 to 100; {target} is not.")
+    rules = FlagRule.objects.filter(key=key)
+    _wait_for_others(key)
+    last = rules.aggregate(last=Max("position"))["last"] or 0
+    place = last + 1 if position is None else max(1, min(position, last + 1))
+    with _told(reason, user):
+        rules.filter(position__gte=place).update(position=F("position") + 1)
+        return FlagRule.objects.create(
+            key=key, position=place, who=who, value=value, reason=reason, created_by=user, **{who.value: target}
+        )
+
+
+@transaction.atomic
+def remove_rule(*, key: Key, position: int, reason: str, user: User | None = None) -> None:
+    """Take the rule away; those below it move up. Raises ``NotFound`` where there is none at that position."""
+    _wait_for_others(key)
+    with _told(reason, user):
+        gone, _ = FlagRule.objects.filter(key=key, position=position).delete()
+        if not gone:
+            raise NotFound(f"{key} has no rule {position}. See its rules with: manage.py flags show {key}")
+        FlagRule.objects.filter(key=key, position__gt=position).update(position=F("position") - 1)
+
+
+def _check_value(key: Key, value: str) -> None:
+    allowed = values_of(key)
+    if value not in allowed:
+        raise InvalidInput(f"{key} can be {', '.join(allowed)}; {value!r} is none of these.")
+
+
+def _told(reason: str, user: User | None) -> AbstractContextManager[Any]:
+    """Keep why, and who it was, with what the history records."""
+    who = {"user": user.pk} if user is not None else {}
+    return cast(AbstractContextManager[Any], pghistory.context(reason=reason, **who))
+
+
+def _wait_for_others(key: str) -> None:
+    """Two who number the rules of a flag at once do it one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('flag rules'), hashtext(%s))", [key])

@@ -19,6 +19,7 @@ from django.db import transaction
 from config.models import uuid7
 from metrics.models import MetricProfileItem
 from metrics.services import profile_items
+from monitoring import flags
 from pipelines import definitions, store
 from pipelines.claims import Claim, Settlement
 from pipelines.context import effective_params
@@ -367,12 +368,19 @@ class Conductor:
             attempt = answer.claimed.get(words["id"])
             if attempt is not None:
                 self._state.put(item, status=str(StepStatus.RUNNING), attempt=attempt)
-                claims.append(
-                    Claim(item, words["id"], words["token"], attempt, words["params"], answer.validation_mode)
-                )
+                mode = self._validation_mode(answer.validation_mode)
+                claims.append(Claim(item, words["id"], words["token"], attempt, words["params"], mode))
             elif words["id"] in answer.refused:
                 self._state.put(item, backs_off=True)
         return claims
+
+    def _validation_mode(self, state: flags.State) -> str | None:
+        """The flag's value for this run; None where nothing is set, so that the environment's default holds."""
+        if not state.asks_who:
+            return state.value
+        user_id, pipeline_id = self.run.started_by_id, self.run.pipeline_id
+        asked_for = flags.subject(state, user_id=user_id, pipeline_id=pipeline_id, run_id=self.run.pk)
+        return flags.judge(flags.Key.IR_VALIDATION_MODE, state, asked_for).value
 
     def _read(self) -> RunState:
         return self._state_of(*store.read_rows(self.run.pk))

@@ -18,17 +18,17 @@ from django.db.models.functions import Now
 from config.canonical import canonical_json
 from config.clock import database_now
 from config.models import uuid7
-from monitoring import flags
 from pipelines import admission, definitions
 from pipelines.approvals import approve
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
-from pipelines.errors import IdempotencyConflict, LoggingDisabled, RunFinished
+from pipelines.errors import IdempotencyConflict, RunFinished
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 from pipelines.models.runs import RunStatus
 from pipelines.reruns import rerun
+from pipelines.switches import require_logging
 
 __all__ = ["approve", "cancel", "record_refusal", "rerun", "start_run"]
 
@@ -50,8 +50,7 @@ def start_run(
     ``InvalidInput`` for params of a node that the DAG lacks and for what cannot be kept, and ``IdempotencyConflict``
     when the key stands for a run with other inputs; with the same inputs that run is returned.
     """
-    if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        raise LoggingDisabled
+    require_logging(pipeline_id=version.pipeline_id, user=started_by)
     graph, step_versions = definitions.resolve(version)
     definitions.check_params(graph, params or {})
     definitions.check_inputs(inputs or {})
@@ -116,8 +115,7 @@ def record_refusal(
 
     ``error`` is ``{code, message}``. Raises ``LoggingDisabled`` while the flag is off.
     """
-    if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        raise LoggingDisabled
+    require_logging(pipeline_id=version.pipeline_id, user=started_by)
     return PipelineRun.objects.create(
         pipeline=version.pipeline,
         pipeline_version=version,

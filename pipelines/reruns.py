@@ -11,16 +11,16 @@ from django.db.models import Exists, OuterRef, Q
 from config.canonical import canonical_json
 from config.problems import InvalidInput
 from ir_schemas.models import IRArtifact
-from monitoring import flags
 from pipelines import admission, definitions
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph, Node
-from pipelines.errors import IdempotencyConflict, LoggingDisabled, NothingToRerun, ResultsPruned, RunUnfinished
+from pipelines.errors import IdempotencyConflict, NothingToRerun, ResultsPruned, RunUnfinished
 from pipelines.models import DesignSplit, PipelineRun, StepRun
 from pipelines.models.runs import StepStatus
 from pipelines.rerun_plan import Earlier, Plan, plan_rerun
 from pipelines.reuse import BATCH, copy_records
 from pipelines.scheduling import Item
+from pipelines.switches import require_logging
 
 Params = Mapping[str, Mapping[str, Any]]
 
@@ -43,9 +43,8 @@ def rerun(
     that the DAG lacks, and ``IdempotencyConflict`` when the key stands for another run; for the same rerun that run is
     returned.
     """
-    if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        raise LoggingDisabled
     earlier = PipelineRun.objects.select_related("pipeline__run_pool").get(pk=run_id)
+    require_logging(pipeline_id=earlier.pipeline_id, user=started_by)
     _refuse_unfinished(earlier)
     graph = definitions.frozen_graph(earlier)
     merged = _merged_params(graph, earlier, params or {})

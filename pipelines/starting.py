@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from monitoring import flags
 from pipelines import engine
 from pipelines.designs.errors import DesignError
 from pipelines.designs.loader import load_design
-from pipelines.errors import DesignRefused, LoggingDisabled
+from pipelines.errors import DesignRefused
 from pipelines.models import PipelineRun, PipelineVersion
+from pipelines.switches import require_logging
 
 
 def start(
@@ -31,8 +31,7 @@ def start(
     Nothing is fetched for a run that the key has already started. Raises what ``engine.start_run`` raises, and
     ``DesignRefused``; then no run was made.
     """
-    if not flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        raise LoggingDisabled
+    require_logging(pipeline_id=version.pipeline_id, user=started_by)
     inputs = {**(inputs or {}), **({"source": source} if source else {})}
     made = engine.made_before(
         pipeline=version.pipeline,

@@ -16,12 +16,14 @@ from django.db.models.functions import Now
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
+from monitoring import flags
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
 
 CARRY = "SELECT pipelines_carry(%s, %s, %s)::text"
+UNSET = flags.State()
 MAX_RUNS = 100
 MAX_INT = 2_147_483_647
 # What ``Row`` keeps, in its order; ``pipelines_moved_rows`` lists the same.
@@ -42,7 +44,7 @@ class Answer:
     claimed: Mapping[uuid.UUID, int] = field(default_factory=dict)
     refused: Collection[uuid.UUID] = ()
     moved: Mapping[Item, Row] | None = None
-    validation_mode: str | None = None
+    validation_mode: flags.State = UNSET
 
 
 def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
@@ -57,7 +59,7 @@ def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None 
         moved=None
         if moved is None
         else {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in moved},
-        validation_mode=answer.get("validationMode"),
+        validation_mode=flags.read_state(answer.get("validationMode")),
     )
 
 

@@ -20,7 +20,7 @@ from feedback.models import (
 )
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaEvent, SchemaLine
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
-from monitoring.models import FeatureFlag, RollupMark, RunRollup, TestResult, TestRun
+from monitoring.models import FeatureFlag, FlagRule, RollupMark, RunRollup, TestResult, TestRun
 from monitoring.rollups import MEASURES
 from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models import (
@@ -408,6 +408,18 @@ class FeatureFlagFactory(DjangoModelFactory):
 
     key = factory.Iterator([FeatureFlag.Key.PIPELINE_LOGGING_ENABLED, FeatureFlag.Key.MONITORING_API_ENABLED])
     value = "on"
+
+
+class FlagRuleFactory(DjangoModelFactory):
+    class Meta:
+        model = FlagRule
+
+    key = FeatureFlag.Key.MONITORING_API_ENABLED
+    position = factory.Sequence(lambda n: n + 1)
+    who = FlagRule.Who.USER
+    user = factory.SubFactory(UserFactory)
+    value = "on"
+    reason = "trying it out"
 
 
 class ReviewFeedbackFactory(DjangoModelFactory):

@@ -4,12 +4,13 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.db import DataError, IntegrityError, connection, transaction
 
 from config.canonical import content_hash
 from config.problems import DomainError
+from ir_schemas.artifacts import Mode
 from monitoring import flags
 from monitoring.models import TestRun
 from pipelines.errors import IdempotencyConflict
@@ -90,9 +91,9 @@ def _keep(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Ou
 
 
 def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Outcome]:
-    logged = flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on
+    logged = flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED, user_id=sender.user_id).is_on
     known = items.look_up(list(shaped.values()))
-    judge = _Judge()
+    judge = _Judge(sender.user_id)
     outcomes: dict[int, Outcome] = {}
     entries: dict[int, dict[str, Any]] = {}
     for index, item in shaped.items():
@@ -111,17 +112,21 @@ def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, O
 
 
 class _Judge:
-    """Validates results; asks for the installation's mode once, and only where an item names whose schema to use."""
+    """Validates results; reads what the flag is set to once, and only where an item names whose schema to use."""
 
-    def __init__(self) -> None:
-        self._mode: flags.Mode | None = None
+    def __init__(self, user_id: int) -> None:
+        self._user_id = user_id
+        self._state: flags.State | None = None
 
     def __call__(self, item: Any, known: Known) -> Any:
         if not (item.get("promptId") or item.get("processId")):
             return None
-        if self._mode is None:
-            self._mode = flags.validation_mode()
-        return ai.judge(item, known, self._mode)
+        if self._state is None:
+            self._state = flags.state_of(flags.Key.IR_VALIDATION_MODE)
+        prompt = known.get(item, "promptId")
+        asked_for = flags.subject(self._state, user_id=self._user_id, prompt_id=prompt.pk if prompt else None)
+        mode = flags.judge(flags.Key.IR_VALIDATION_MODE, self._state, asked_for).value
+        return ai.judge(item, known, cast(Mode, mode))
 
 
 def _entry(kind: Kind, item: Any, known: Known, judge: _Judge, logged: bool) -> dict[str, Any]:

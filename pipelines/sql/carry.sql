@@ -15,7 +15,8 @@
 -- records: {artifact, metrics: [], testRun, testResults: [], logs: []}, as rows of their tables
 -- ir: the IR of the settled attempt, apart because it can be large.
 --
--- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], validationMode}. outcome is
+-- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], validationMode}. validationMode is
+-- the state of the flag IR_VALIDATION_MODE. outcome is
 --   done      everything was written
 --   lost      the attempt no longer holds its lease, or the run has ended; nothing was written
 --   overdue   its time was up; nothing was written, and it still holds its lease
@@ -227,7 +228,7 @@ BEGIN
         'revision', run.revision + CASE WHEN known IS NOT NULL THEN 1 ELSE 0 END,
         'claimed', COALESCE(claimed, '[]'),
         'refused', refused,
-        'validationMode', (SELECT value FROM monitoring_featureflag WHERE key = 'IR_VALIDATION_MODE')
+        'validationMode', monitoring_flag_state('IR_VALIDATION_MODE')
     );
 END
 $$;

@@ -1,29 +1,125 @@
 """Feature flags in the admin."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from monitoring.flags import Key, decide
-from monitoring.models import FeatureFlag
+from monitoring.flags import Key, Who, add_rule, decide, set_flag
+from monitoring.models import FeatureFlag, FlagRule
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
+LIST = "/admin/monitoring/featureflag/"
 
 
-def test_a_flag_set_here_holds_at_once_and_names_who_set_it(client: Client, boss: User) -> None:
-    fields = {"key": Key.PIPELINE_LOGGING_ENABLED, "value": "on", "reason": "trying it out"}
+def page(key: Key = Key.PIPELINE_LOGGING_ENABLED) -> str:
+    return reverse("admin:monitoring_flag", args=[key])
 
-    assert client.post(reverse("admin:monitoring_featureflag_add"), fields).status_code == 302
+
+def text(answer: HttpResponse) -> str:
+    return answer.content.decode()
+
+
+def test_a_flag_set_here_holds_at_once_and_names_who_set_it_and_why(client: Client, boss: User) -> None:
+    fields = {"does": "set", "value": "on", "reason": "trying it out"}
+
+    assert client.post(page(), fields).status_code == 302
 
     assert decide(Key.PIPELINE_LOGGING_ENABLED).is_on
     assert FeatureFlag.objects.get().updated_by == boss
+    shown = text(client.get(page()))
+    assert f"<td>{boss.username}</td><td>for all</td><td>the environment&#x27;s default</td><td>on</td>" in shown
+    assert "trying it out" in shown
 
 
-def test_a_value_that_the_flag_cannot_have_is_refused_in_words(client: Client, boss: User) -> None:
-    answer = client.post(
-        reverse("admin:monitoring_featureflag_add"), {"key": Key.PIPELINE_LOGGING_ENABLED, "value": "enforce"}
-    )
+def test_the_environment_s_default_comes_back(client: Client, boss: User) -> None:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="x")
 
-    assert "The value must be on or off" in answer.content.decode()
+    client.post(page(), {"does": "set", "value": "default", "reason": "enough"})
+
     assert not FeatureFlag.objects.exists()
+    assert "enough" in text(client.get(page()))
+
+
+def test_rules_are_added_and_removed_here(client: Client, boss: User) -> None:
+    UserFactory(username="ada")
+    fields = {"does": "add-rule", "who": "user", "name": "ada", "value": "on", "reason": "a canary"}
+
+    assert client.post(page(), fields).status_code == 302
+    assert "User ada" in text(client.get(page()))
+    assert FlagRule.objects.get().created_by == boss
+
+    assert client.post(page(), {"does": "remove-rule", "rule": "1", "reason": "over"}).status_code == 302
+    assert not FlagRule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"does": "set", "value": "on"}, "This field is required"),
+        ({"does": "set", "value": "enforce", "reason": "x"}, "enforce is not one of the available choices"),
+        ({"does": "add-rule", "who": "user", "name": "ada", "value": "on", "reason": "x"}, "There is no user"),
+        ({"does": "add-rule", "who": "percentage", "name": "many", "value": "on", "reason": "x"}, "is no percentage"),
+        ({"does": "remove-rule", "rule": "1", "reason": "x"}, "1 is not one of the available choices"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(
+    fields: dict[str, str], complaint: str, client: Client, boss: User
+) -> None:
+    add_rule(key=Key.REVIEW_ENABLED, who=Who.USER, target=boss, value="on", reason="another flag's")
+
+    answer = client.post(page(), fields)
+
+    assert complaint in text(answer)
+    assert not FeatureFlag.objects.exists()
+    assert FlagRule.objects.count() == 1
+
+
+def test_the_page_says_what_somebody_would_get(client: Client, boss: User) -> None:
+    add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.USER, target=boss, value="on", reason="x")
+
+    assert f"Rule 1, for user {boss.username}." in text(client.get(page(), {"user": boss.username}))
+    assert "There is no user &#x27;nobody&#x27;." in text(client.get(page(), {"user": "nobody"}))
+    assert "The environment&#x27;s default" in text(client.get(page(), {"user": ""}))
+
+
+def test_the_list_names_every_flag_and_leads_to_its_page(client: Client, boss: User) -> None:
+    shown = text(client.get(LIST))
+
+    assert all(f'href="{page(key)}"' in shown for key in Key)
+    assert client.get(f"{LIST}flag/NO_SUCH_FLAG").status_code == 404
+
+
+def test_each_form_asks_for_its_permission(client: Client) -> None:
+    clerk = UserFactory(is_staff=True)
+    client.force_login(clerk)
+    assert client.get(page()).status_code == 403
+
+    clerk.user_permissions.add(Permission.objects.get(codename="view_featureflag"))
+    assert '<form method="post" class="flag-form"' not in text(client.get(page()))
+    for does in ("set", "add-rule", "remove-rule", "nonsense"):
+        assert client.post(page(), {"does": does, "value": "on", "reason": "x"}).status_code == 403
+    assert not FeatureFlag.objects.exists()
+
+
+def test_the_page_costs_the_same_for_many_changes(client: Client, boss: User) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(page())
+        return len(captured)
+
+    def change(times: int) -> None:
+        for number in range(times):
+            target = UserFactory()
+            set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason=f"{number}", user=target)
+            add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.USER, target=target, value="on", reason="x", user=target)
+
+    change(2)
+    for_two = queries()
+    change(12)
+
+    assert queries() == for_two

@@ -10,10 +10,11 @@ from django.db import connection
 
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
-from monitoring.flags import Key, set_flag
+from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines import engine, lifecycle
 from pipelines.conductor import Conductor
+from pipelines.errors import LoggingDisabled
 from pipelines.executors import inline
 from pipelines.models import (
     DesignSplit,
@@ -27,6 +28,7 @@ from pipelines.models import (
 )
 from pipelines.scheduling import Item
 from pipelines.steps.contract import StepResult
+from tests.factories import UserFactory
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
@@ -202,6 +204,39 @@ def test_a_pipeline_can_enforce_before_the_installation_does() -> None:
     version.pipeline.save()
 
     assert building.run(version).status == PipelineRun.Status.FAILED
+
+
+def test_a_rule_gives_a_pipeline_or_a_user_a_mode_of_its_own() -> None:
+    building.contract("emit", {"type": "object", "required": ["title"]})
+    node = {"key": "a", "params": {"ir": {}}}
+    strict, usual = building.pipeline(node, key="strict"), building.pipeline(node, key="usual")
+    ada = UserFactory()
+    mode = Key.IR_VALIDATION_MODE
+    add_rule(key=mode, who=Who.PIPELINE, target=strict.pipeline, value="enforce", reason="test")
+    add_rule(key=mode, who=Who.USER, target=ada, value="enforce", reason="test")
+
+    assert building.run(strict).status == PipelineRun.Status.FAILED
+    assert building.run(usual).status == PipelineRun.Status.COMPLETED
+    assert building.run(usual, started_by=ada).status == PipelineRun.Status.FAILED
+
+
+@pytest.mark.parametrize(("percentage", "status"), [(0, "completed"), (100, "failed")])
+def test_a_percentage_of_runs_can_be_strict(percentage: int, status: str) -> None:
+    building.contract("emit", {"type": "object", "required": ["title"]})
+    mode, share = Key.IR_VALIDATION_MODE, Decimal(percentage)
+    add_rule(key=mode, who=Who.PERCENTAGE, target=share, value="enforce", reason="test")
+
+    assert building.run(building.pipeline({"key": "a", "params": {"ir": {}}})).status == status
+
+
+def test_one_pipeline_may_run_before_the_others() -> None:
+    first, other = (building.pipeline({"key": "a"}, key=key) for key in ("first", "other"))
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="test")
+    add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.PIPELINE, target=first.pipeline, value="on", reason="test")
+
+    assert engine.start_run(version=first).pipeline == first.pipeline
+    with pytest.raises(LoggingDisabled):
+        engine.start_run(version=other)
 
 
 def test_a_valid_ir_names_the_schema_that_judged_it() -> None:

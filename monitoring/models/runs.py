@@ -1,8 +1,7 @@
-"""The audit log of AI and quality runs, and the flags that open and close things."""
+"""The audit log of AI and quality runs, and what is summed of it."""
 
 from typing import Any
 
-import pghistory
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -181,41 +180,6 @@ class TestResult(Record):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.status}"
-
-
-@pghistory.track(exclude=["created_at"])
-class FeatureFlag(Record):
-    """The live value of a setting. Without a row, the environment's default holds."""
-
-    class Key(models.TextChoices):
-        PIPELINE_LOGGING_ENABLED = "PIPELINE_LOGGING_ENABLED", "Pipelines may run and write records"
-        IR_VALIDATION_MODE = "IR_VALIDATION_MODE", "What an invalid IR does"
-        MONITORING_API_ENABLED = "MONITORING_API_ENABLED", "The monitoring endpoints are open"
-        REVIEW_ENABLED = "REVIEW_ENABLED", "Review queues are open"
-
-    key = models.CharField(max_length=40, unique=True, choices=Key)
-    value = models.CharField(max_length=20, help_text="on or off; for IR_VALIDATION_MODE: off, log or enforce.")
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it stands as it does.")
-    updated_at = models.DateTimeField(auto_now=True)
-    updated_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
-    )
-
-    class Meta(Record.Meta):
-        constraints = [
-            models.CheckConstraint(
-                name="flag_value_fits_key",
-                condition=Q(key="IR_VALIDATION_MODE", value__in=["off", "log", "enforce"])
-                | Q(
-                    key__in=["PIPELINE_LOGGING_ENABLED", "MONITORING_API_ENABLED", "REVIEW_ENABLED"],
-                    value__in=["on", "off"],
-                ),
-                violation_error_message="The value must be on or off; for IR_VALIDATION_MODE: off, log or enforce.",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key} = {self.value}"
 
 
 class RunRollup(models.Model):

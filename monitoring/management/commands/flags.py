@@ -1,0 +1,137 @@
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+
+from config.problems import DomainError, InvalidInput
+from monitoring import flags
+from monitoring.flag_history import history_of
+from monitoring.flag_targets import Who, find_target, parse_who
+from monitoring.flags import Key
+from monitoring.targeting import Subject
+
+
+class Command(BaseCommand):
+    help = """See and set what is switched on; what is set holds at once, in every process.
+
+  manage.py flags list
+  manage.py flags show MONITORING_API_ENABLED            its value, rules and history
+  manage.py flags set MONITORING_API_ENABLED on --reason "canary went well"
+  manage.py flags unset MONITORING_API_ENABLED --reason "back to the environment's default"
+  manage.py flags add-rule MONITORING_API_ENABLED group:testers on --reason "canary"
+  manage.py flags add-rule IR_VALIDATION_MODE pipeline:design_to_modules enforce --reason "tried with log"
+  manage.py flags remove-rule MONITORING_API_ENABLED 1 --reason "canary is over"
+  manage.py flags explain MONITORING_API_ENABLED --user ada
+
+A rule is for user:NAME, group:NAME, pipeline:KEY, prompt:PROCESS@VERSION or percentage:NUMBER (of users, and of runs
+where a run asks; the same ones at every call, and all of those of a smaller number). The first rule that fits decides,
+else the live value, else the environment's default."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        does = parser.add_subparsers(dest="does", required=True, metavar="WHAT")
+        does.add_parser("list", help="every flag with its value")
+        show = does.add_parser("show", help="a flag's value, rules and history")
+        set_ = does.add_parser("set", help="make a value the live one")
+        unset = does.add_parser("unset", help="give the environment's default back; rules stay")
+        add = does.add_parser("add-rule", help="a value for some before it holds for all")
+        remove = does.add_parser("remove-rule", help="take a rule away")
+        explain = does.add_parser("explain", help="what holds for a user, a pipeline or a prompt, and why")
+        for one in (show, set_, unset, add, remove, explain):
+            one.add_argument("key", choices=Key.values, metavar="KEY", help=", ".join(Key.values))
+        set_.add_argument("value")
+        add.add_argument("who", metavar="WHO:NAME")
+        add.add_argument("value")
+        add.add_argument("--position", type=int, help="its place among the rules; without it the last")
+        remove.add_argument("position", type=int)
+        for one in (set_, unset, add, remove):
+            one.add_argument("--reason", required=True, help="why; the history shows it")
+            one.add_argument("--as", dest="acting", metavar="USERNAME", help="whose change it is")
+        explain.add_argument("--user", metavar="USERNAME")
+        explain.add_argument("--pipeline", metavar="KEY")
+        explain.add_argument("--prompt", metavar="PROCESS@VERSION")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        does = getattr(self, f"_{options['does'].replace('-', '_')}")
+        try:
+            does(options)
+        except DomainError as refusal:
+            raise CommandError(refusal.message) from refusal
+
+    def _list(self, options: dict[str, Any]) -> None:
+        width = max(map(len, Key.values))
+        for key in Key:
+            state = flags.state_of(key)
+            decision = flags.judge(key, state, Subject())
+            rules = f"; {len(state.rules)} rules" if state.rules else ""
+            self.stdout.write(f"{key:<{width}}  {decision.value:<7}  {decision.reason}{rules}")
+
+    def _show(self, options: dict[str, Any]) -> None:
+        key = Key(options["key"])
+        state = flags.state_of(key)
+        decision = flags.judge(key, state, Subject())
+        self.stdout.write(f"{key}: {key.label}\nfor all: {decision.value} ({decision.reason})\nrules:")
+        for rule in state.rules:
+            self.stdout.write(f"  {rule.position}. {rule.whom}: {rule.value}")
+        self.stdout.write("history:" if state.rules else "  none\nhistory:")
+        for change in history_of(key):
+            who = change.who or "not signed in"
+            self.stdout.write(
+                f"  {change.when:%Y-%m-%d %H:%M} {who}: {change.what}, {change.before} to {change.after}: {change.why}"
+            )
+
+    def _set(self, options: dict[str, Any]) -> None:
+        key = Key(options["key"])
+        flags.set_flag(key=key, value=options["value"], reason=_reason(options), user=_acting(options))
+        self.stdout.write(f"{key} is {options['value']} for all whom no rule is for.")
+
+    def _unset(self, options: dict[str, Any]) -> None:
+        key = Key(options["key"])
+        was_set = flags.unset_flag(key=key, reason=_reason(options), user=_acting(options))
+        told = "" if was_set else " Nothing had been set."
+        self.stdout.write(f"{key} has the environment's default, {flags.default(key)}.{told}")
+
+    def _add_rule(self, options: dict[str, Any]) -> None:
+        who, target = parse_who(options["who"])
+        rule = flags.add_rule(
+            key=Key(options["key"]),
+            who=who,
+            target=target,
+            value=options["value"],
+            reason=_reason(options),
+            position=options["position"],
+            user=_acting(options),
+        )
+        self.stdout.write(f"Rule {rule.position} of {rule.key}: {options['who']} gets {rule.value}.")
+
+    def _remove_rule(self, options: dict[str, Any]) -> None:
+        flags.remove_rule(
+            key=Key(options["key"]), position=options["position"], reason=_reason(options), user=_acting(options)
+        )
+        self.stdout.write(f"Rule {options['position']} of {options['key']} is gone.")
+
+    def _explain(self, options: dict[str, Any]) -> None:
+        ids = {
+            f"{who.value}_id": getattr(find_target(who, options[who.value]), "pk", None)
+            for who in (Who.USER, Who.PIPELINE, Who.PROMPT)
+            if options[who.value]
+        }
+        decision = flags.decide(Key(options["key"]), **ids)
+        self.stdout.write(f"{decision.key} is {decision.value}: {decision.reason}")
+
+
+def _reason(options: dict[str, Any]) -> str:
+    reason = str(options["reason"]).strip()
+    if not reason:
+        raise InvalidInput("Say why with --reason: the history of the flag shows it.")
+    return reason
+
+
+def _acting(options: dict[str, Any]) -> User | None:
+    if not options["acting"]:
+        return None
+    found = find_target(Who.USER, options["acting"])
+    return found if isinstance(found, User) else None
