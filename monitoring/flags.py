@@ -21,10 +21,10 @@ from django.db.models import F, Max
 
 from config.problems import InvalidInput, NotFound
 from monitoring.models import FeatureFlag, FlagRule
-from monitoring.models.flags import FlagKey as Key
-from monitoring.models.flags import values_of
+from monitoring.models.flags import FlagKey, values_of
 from monitoring.targeting import Rule, Subject, choose
 
+Key = FlagKey
 Who = FlagRule.Who
 Mode = Literal["off", "log", "enforce"]
 
