@@ -136,7 +136,7 @@ class PipelineRunAdmin(ReadOnlyAdmin):
 
 
 def _viewer(request: HttpRequest) -> Viewer:
-    return Viewer(may_operate=may_operate(request))
+    return Viewer(may_operate(request), may_read_log=request.user.has_perm("pipelines.view_steplog"))
 
 
 @admin.register(StepRun)
@@ -190,6 +190,9 @@ class StepLogAdmin(ReadOnlyAdmin):
     search_fields = ("message", "=step_run__id", "=step_run__pipeline_run__id")
     date_hierarchy = "created_at"
     fields = ("step_run", "attempt", "message", "id", "created_at")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup == "step_run__id__exact" or super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(StepOutputLink)

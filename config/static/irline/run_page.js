@@ -22,14 +22,18 @@ function partsOf(content) {
     return [...content.children].filter((child) => child.dataset.part);
 }
 
+function detailsOf(part) {
+    return [...part.querySelectorAll("details")].map((each, index) => [each.dataset.key ?? index, each]);
+}
+
 // What somebody opened, scrolled to or has the focus on in a part stays so in the part that takes its place.
 function exchange(old, fresh) {
-    const opened = [...old.querySelectorAll("details")].map((each) => each.open);
+    const opened = new Map(detailsOf(old).map(([key, each]) => [key, each.open]));
     const scrolled = [...old.querySelectorAll("[data-keep-scroll]")].map((each) => [each.scrollLeft, each.scrollTop]);
     const focused = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
     const address = document.activeElement.getAttribute?.("href");
     old.replaceWith(fresh);
-    fresh.querySelectorAll("details").forEach((each, index) => (each.open = opened[index] ?? each.open));
+    detailsOf(fresh).forEach(([key, each]) => (each.open = opened.get(key) ?? each.open));
     fresh.querySelectorAll("[data-keep-scroll]").forEach((each, index) => each.scrollTo(...(scrolled[index] ?? [0, 0])));
     if (focused < 0) return;
     const candidates = [...fresh.querySelectorAll(FOCUSABLE)];

@@ -25,7 +25,7 @@ class ObjectField(JsonFormField):
     empty: Callable[[], Any] = staticmethod(dict)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, widget=CodeTextarea({"rows": 5}), **options)
+        super().__init__(required=False, widget=CodeTextarea({"rows": 3}), **options)
 
     def to_python(self, value: Any) -> Any:
         data = super().to_python(value)

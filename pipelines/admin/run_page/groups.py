@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Q, Sum
 from django.urls import reverse
 
 from pipelines.admin.run_page.chips import Chip
@@ -27,12 +27,16 @@ WORST_FIRST = (
 
 @dataclass(slots=True)
 class Tally:
-    """The step runs of a node, or of several: how many are in which state, and when they ran."""
+    """The step runs of a node, or of several: how many are in which state, when they ran, and how far they are.
+
+    ``progress`` is (done, total) as those that run say it, summed; (0, 0) where none says.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     began: datetime | None = None
     ended: datetime | None = None
     reused: int = 0
+    progress: tuple[int, int] = (0, 0)
 
     @property
     def total(self) -> int:
@@ -59,6 +63,7 @@ class Tally:
         self.began = min(filter(None, (self.began, other.began)), default=None)
         self.ended = max(filter(None, (self.ended, other.ended)), default=None)
         self.reused += other.reused
+        self.progress = (self.progress[0] + other.progress[0], self.progress[1] + other.progress[1])
 
 
 @dataclass(slots=True)
@@ -83,8 +88,10 @@ def load_tallies(run: PipelineRun) -> dict[str, Tally]:
     tallies: dict[str, Tally] = defaultdict(Tally)
     rows = run.step_runs.order_by("node_key", "status").values_list("node_key", "status")
     aggregates = {"n": Count("pk"), "began": Min("started_at"), "ended": Max("finished_at"), "re": Count("reused_from")}
-    for key, status, count, began, ended, reused in rows.annotate(**aggregates):
-        tallies[key].add(Tally({status: count}, began, ended, reused))
+    running = Q(status=StepStatus.RUNNING)
+    progress = {name: Sum(f"progress_{name}", filter=running, default=0) for name in ("done", "total")}
+    for key, status, count, began, ended, reused, done, total in rows.annotate(**aggregates, **progress):
+        tallies[key].add(Tally({status: count}, began, ended, reused, (done, total)))
     return dict(tallies)
 
 

@@ -14,6 +14,7 @@ from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from pipelines.admin.dag_picture import Picture
 from pipelines.admin.run_page.chips import Chip, status_chip
 from pipelines.admin.run_page.groups import NodeGroup, Tally, node_groups, step_runs_url
+from pipelines.admin.run_page.log import last_words
 from pipelines.admin.run_page.picture import run_picture
 from pipelines.admin.run_page.rows import StepRow, load_rows
 from pipelines.admin.run_page.time_line import TimeLine, run_time_line
@@ -34,6 +35,7 @@ class Viewer:
     """What of the page is shown to the one who looks at it."""
 
     may_operate: bool = False
+    may_read_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class RunPage:
 def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer) -> RunPage:
     """``run`` should come with its pipeline version, design and starter selected."""
     now = timezone.now()
-    rows = load_rows(run)
+    rows = load_rows(run, with_log=viewer.may_read_log)
     graph = run_graph(run)
     order = {key: index for index, key in enumerate(node_keys(run.dag))}
     groups = node_groups(run, rows, tallies, order)
@@ -96,7 +98,8 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
 def page_etag(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Any, now: datetime) -> str:
     """Changes whenever what the page says does: for one viewer, as each sees what they may do."""
     tick = "" if run.is_finished else int(now.timestamp()) // TICK_SECONDS
-    facts = [viewer.pk, run.pk, run.status, run.revision, tick, sorted(tallies.items(), key=lambda pair: pair[0])]
+    said = [] if run.is_finished else last_words(run)
+    facts = [viewer.pk, run.pk, run.status, run.revision, tick, said, sorted(tallies.items(), key=lambda pair: pair[0])]
     return f'"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"'
 
 

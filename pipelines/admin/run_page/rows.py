@@ -17,6 +17,7 @@ from metrics.models import MetricResult
 from pipelines.admin.ir_views import ModuleView, ScoresView, SplitView, read_module, read_scores, read_split
 from pipelines.admin.pictures import is_picture
 from pipelines.admin.run_page.chips import Chip, status_chip
+from pipelines.admin.run_page.log import Lines, load_lines
 from pipelines.models import (
     GeneratedArtifact,
     ModuleTemplate,
@@ -75,15 +76,28 @@ class StepRow:
     module: ModuleView | None = None
     preview_url: str = ""
     scores: ScoresView | None = None
+    log: Lines | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it said is shown at once."""
+        return self.step_run.status in (StepStatus.RUNNING, StepStatus.FAILED)
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it runs and says how far it is."""
+        return self.step_run.status == StepStatus.RUNNING and bool(self.step_run.progress_total)
 
 
-def load_rows(run: PipelineRun) -> list[StepRow]:
+def load_rows(run: PipelineRun, *, with_log: bool) -> list[StepRow]:
     """At most ``MAX_ROWS``: of a fan-out the first ``MAX_ITEMS`` items, first what failed, waits or runs."""
     rows = {step_run.pk: _row(step_run) for step_run in _shown_step_runs(run)}
     _add_artifacts(rows)
     _add_metrics(rows)
     _add_outputs(rows)
     _add_grades(rows.values())
+    for pk, lines in (load_lines(list(rows)) if with_log else {}).items():
+        rows[pk].log = lines
     return sorted(rows.values(), key=lambda row: (row.step_run.map_index or 0, row.step_run.pk))
 
 

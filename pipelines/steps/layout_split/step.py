@@ -75,6 +75,7 @@ def _split_page(design: DesignBundle, settings: Settings, context: StepContext) 
     check_html(design.content, design.name)
     root = parse_html(decode_html(design.content), design.name)
     has_scripts = b"<script" in design.content.lower()
+    context.reporter.log(f"{design.name}: {len(design.content):,} bytes, {len(design.files)} files")
     captured, notes = _render(design, settings, has_scripts)
     for note in notes:
         context.reporter.log(note)
@@ -86,6 +87,8 @@ def _split_page(design: DesignBundle, settings: Settings, context: StepContext) 
             f"{design.name} shows nothing: no text, picture or coloured area. If scripts build the page, save it from "
             "a browser first.",
         )
+    how = "rendered" if captured else "estimated"
+    context.reporter.log(f"{len(blocks)} parts on {page.size.width:g} by {page.size.height:g} px, {how}")
     picture = Picture.from_png(captured.picture) if captured else None
     parts, outputs = _page_parts(blocks, page, picture)
     if captured:

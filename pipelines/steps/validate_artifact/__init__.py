@@ -3,10 +3,10 @@
 Each category is a module of this package and gives one ``Verdict``; ``scoring`` turns verdicts into the overall score.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from pipelines.steps.contract import StepContext, StepError, StepResult, ValidationResultOutput
+from pipelines.steps.contract import Reporter, StepContext, StepError, StepResult, ValidationResultOutput
 from pipelines.steps.validate_artifact.accessibility import check_accessibility
 from pipelines.steps.validate_artifact.findings import Finding, Verdict, by_weight
 from pipelines.steps.validate_artifact.html import check_html
@@ -37,7 +37,7 @@ def validate_artifact(context: StepContext) -> StepResult:
     rendering: Literal["auto", "never"] = _choice(context.params, "rendering", ("auto", "never"))
     generated = _generated_module(context.item)
     markup = parse_markup(generated["renderedHtml"], page=subject == "page")
-    verdicts = _verdicts(markup, generated, rendering)
+    verdicts = _verdicts(markup, generated, rendering, context.reporter)
     return StepResult(
         ir=_ir(markup, verdicts, subject=subject, name=generated["module"]["name"]),
         outputs=[_output(verdict, _artifact_id(context)) for verdict in verdicts],
@@ -58,16 +58,25 @@ def _generated_module(item: Any) -> Mapping[str, Any]:
     return item
 
 
-def _verdicts(markup: Markup, generated: Mapping[str, Any], rendering: Literal["auto", "never"]) -> list[Verdict]:
+def _verdicts(
+    markup: Markup, generated: Mapping[str, Any], rendering: Literal["auto", "never"], reporter: Reporter
+) -> list[Verdict]:
     module = generated["module"]
-    return [
-        check_html(markup),
-        check_accessibility(markup, css=module["css"], rendering=rendering),
-        check_performance(markup, module=module, kind=generated["kind"]),
-        check_hubspot(markup, module, tokens=generated["tokens"]),
-        check_seo(markup),
-        check_tailwind(markup, css=module["css"]),
+    checks: list[Callable[[], Verdict]] = [
+        lambda: check_html(markup),
+        lambda: check_accessibility(markup, css=module["css"], rendering=rendering),
+        lambda: check_performance(markup, module=module, kind=generated["kind"]),
+        lambda: check_hubspot(markup, module, tokens=generated["tokens"]),
+        lambda: check_seo(markup),
+        lambda: check_tailwind(markup, css=module["css"]),
     ]
+    verdicts = []
+    for done, check in enumerate(checks):
+        reporter.progress(done, len(checks))
+        verdicts.append(check())
+    scores = (f"{each.category} {'n/a' if each.score is None else format(each.score, 'g')}" for each in verdicts)
+    reporter.log(", ".join(scores))
+    return verdicts
 
 
 def _ir(markup: Markup, verdicts: Sequence[Verdict], *, subject: Subject, name: str) -> dict[str, Any]:
