@@ -60,6 +60,7 @@ SIDEBAR: dict[str, Any] = {
                 _model("Pools", "pool", "pipelines.concurrencypool"),
                 _model("AI processes", "psychology", "pipelines.aiprocess"),
                 _model("Prompts", "chat", "pipelines.aiprompt"),
+                _model("Model prices", "payments", "pipelines.modelprice"),
                 _model("Embeddings", "hub", "pipelines.embedding"),
             ],
         },

@@ -55,6 +55,14 @@ VARIABLES = (
     Variable("PIPELINE_LEASE_MS", int, 60_000, "Milliseconds until a step whose process died is taken back."),
     Variable("PIPELINE_SWEEP_MS", int, 5_000, "Milliseconds between a worker's looks for what was left behind."),
     Variable("INLINE_EXECUTOR_THREADS", int, 2, "Steps that the inline executor runs at the same time."),
+    Variable(
+        "AI_PROVIDERS",
+        str,
+        "",
+        'Providers that AI steps may ask, as JSON: {"openai": {"kind": "openai", "model": "…"}}. See docs/ai-steps.md.',
+    ),
+    Variable("OPENAI_API_KEY", str, "", "The key of providers of the kind openai that name no other keyVariable."),
+    Variable("ANTHROPIC_API_KEY", str, "", "The key of providers of the kind anthropic that name no other."),
     Variable("IRLINE_CHROMIUM", str, "", "Path of the Chromium to render with. Unset: the one found; 'off': none."),
     Variable("IRLINE_VNU_JAR", str, "", "Path of the Nu validator's vnu.jar. Unset: HTML is judged without it."),
 )

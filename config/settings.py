@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded_postgres
 from config.admin_site import LOOKS, SIDEBAR
+from config.ai_providers import read_providers
 from config.env import BASE_DIR, read_env_file, value
 
 read_env_file()
@@ -213,11 +214,16 @@ PIPELINE_LEASE_MS: int = value("PIPELINE_LEASE_MS")
 PIPELINE_SWEEP_MS: int = value("PIPELINE_SWEEP_MS")
 INLINE_EXECUTOR_THREADS: int = value("INLINE_EXECUTOR_THREADS")
 
+# Who may answer prompts; keys stay in the environment
+
+AI_PROVIDERS = read_providers(value("AI_PROVIDERS"))
+
 # The functions that step versions can name as their handler
 
 PIPELINE_STEPS = {
     "layout_split": "pipelines.steps.layout_split.layout_split",
     "module_generate": "pipelines.steps.module_generate.module_generate",
+    "prompt": "pipelines.ai.step.prompt",
     "validate_artifact": "pipelines.steps.validate_artifact.validate_artifact",
 }
 

@@ -12,10 +12,10 @@ from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
 from pipelines.claims import Claim
 from pipelines.models import PipelineRun
-from pipelines.recording import results
+from pipelines.recording import prompts, results
 from pipelines.recording.columns import score_columns, validation_columns
 from pipelines.recording.results import Redacted
-from pipelines.steps.contract import Output, StepResult, ValidationResultOutput
+from pipelines.steps.contract import Output, Prompted, StepResult, ValidationResultOutput
 
 Status = TestResult.Status
 
@@ -32,25 +32,26 @@ def test_run_rows(
     claim: Claim,
     *,
     result: StepResult | None,
+    prompted: Prompted | None,
     verdict: Verdict | None,
     error: Mapping[str, Any] | None,
     duration_ms: float,
     ir_text: bytes | None,
 ) -> dict[str, Any]:
-    """The ``TestRun`` of one attempt and its ``TestResult``s, by column; the database adds the times.
+    """The ``TestRun`` of one attempt, its ``TestResult``s and what it asked of models, by column.
 
-    ``ir_text`` is the canonical form of an IR that was judged.
+    The database adds the times. ``ir_text`` is the canonical form of an IR that was judged.
     """
     outputs = result.outputs if result else ()
     quality = [output for output in outputs if isinstance(output, ValidationResultOutput)]
     redacted = Redacted()
-    summary = _summary(run, claim, verdict) | redacted.document(_told(result, error))
+    summary = _summary(run, claim, verdict) | redacted.document(_told(result, prompted, error, duration_ms))
     checks = [results.ir_validation(verdict, redacted, why_not="the step handed over no IR")]
     if quality:
         checks += [_quality_check(output, redacted) for output in quality]
     else:
-        checks.append(_prompt_io(claim, result, ir_text, duration_ms))
-    checks.append(results.safety(redacted))
+        checks.append(_prompt_io(claim, result, prompted, redacted, ir_text, duration_ms))
+    checks.append(results.safety(redacted, refused=prompted is not None and prompted.refused))
     test_run_id = uuid7()
     test_run = {
         "id": test_run_id,
@@ -64,11 +65,12 @@ def test_run_rows(
         "run_group_id": run.run_group_id,
         "pipeline_id": run.pipeline_id,
         "latency_ms": duration_ms,
-        **_columns(result, verdict),
+        **_columns(result, prompted, verdict),
     }
     return {
         "testRun": test_run,
         "testResults": [{"id": uuid7(), "test_run_id": test_run_id, **check} for check in checks],
+        **({"prompts": prompts.rows(run, claim, prompted)} if prompted else {}),
     }
 
 
@@ -78,11 +80,13 @@ def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun
     return TestRun.Status.FAILED if verdict is not None and verdict.is_valid is False else TestRun.Status.PASSED
 
 
-def _columns(result: StepResult | None, verdict: Verdict | None) -> dict[str, Any]:
+def _columns(result: StepResult | None, prompted: Prompted | None, verdict: Verdict | None) -> dict[str, Any]:
     columns: dict[str, Any] = score_columns(result.ir) if result else {}
     if verdict is not None:
         columns |= validation_columns(passed=verdict.is_valid, error_count=verdict.error_count)
-    if result is not None and result.usage is not None:
+    if prompted is not None:
+        columns |= prompts.columns(prompted)
+    elif result is not None and result.usage is not None:
         usage = result.usage
         columns |= {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost_usd": usage.total_cost_usd}
     return columns
@@ -99,12 +103,14 @@ def _summary(run: PipelineRun, claim: Claim, verdict: Verdict | None) -> dict[st
     return summary if verdict is None else summary | {"validation": results.validation_summary(verdict)}
 
 
-def _told(result: StepResult | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
+def _told(
+    result: StepResult | None, prompted: Prompted | None, error: Mapping[str, Any] | None, duration_ms: float
+) -> dict[str, Any]:
     """What the step itself said, which may hold anything."""
-    told: dict[str, Any] = {}
+    told: dict[str, Any] = prompts.summary(prompted, duration_ms) if prompted else {}
     if result is not None:
         told |= {key: result.ir[key] for key in ("scores", "grade", "recommendations") if key in result.ir}
-        if result.usage is not None:
+        if result.usage is not None and prompted is None:
             told["tokensIn"] = result.usage.tokens_in
             told["tokensOut"] = result.usage.tokens_out
             told["totalCostUsd"] = result.usage.total_cost_usd
@@ -113,8 +119,17 @@ def _told(result: StepResult | None, error: Mapping[str, Any] | None) -> dict[st
     return told
 
 
-def _prompt_io(claim: Claim, result: StepResult | None, ir_text: bytes | None, duration_ms: float) -> dict[str, Any]:
+def _prompt_io(
+    claim: Claim,
+    result: StepResult | None,
+    prompted: Prompted | None,
+    redacted: Redacted,
+    ir_text: bytes | None,
+    duration_ms: float,
+) -> dict[str, Any]:
     details: dict[str, Any] = {"paramsSha256": content_hash(claim.params)}
+    if prompted is not None:
+        details |= prompts.prompt_io(prompted, redacted)
     if ir_text is not None:
         details["irSha256"] = hash_of_canonical(ir_text)
     return results.prompt_io(details, answered=result is not None, duration_ms=duration_ms)

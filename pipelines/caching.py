@@ -31,8 +31,8 @@ class Sight:
         return content_hash([self.digest, mode, None if schema_id is None else str(schema_id)])
 
 
-def look(version: StepVersion, profile: list[MetricProfileItem], context: StepContext) -> Sight:
-    """Sum up all that the step is told, and what it will be measured by."""
+def look(version: StepVersion, profile: list[MetricProfileItem], context: StepContext, beyond: Any = None) -> Sight:
+    """Sum up all that the step is told, what it reads ``beyond`` that (JSON), and what it will be measured by."""
     seen = {
         "stepVersion": str(version.pk),
         "params": dict(context.params),
@@ -42,6 +42,7 @@ def look(version: StepVersion, profile: list[MetricProfileItem], context: StepCo
         "mapIndex": context.map_index,
         "design": context.design.fingerprint if context.design else None,
         "sources": dict(context.sources),
+        "beyond": beyond,
         "measured": [[str(item.profile_id), str(item.metric_id), item.threshold, item.weight] for item in profile],
     }
     return Sight(content_hash(seen))

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
+from monitoring import flags
+from pipelines.attempts import Attempt
 from pipelines.claims import Claim
 from pipelines.dag import Node
 from pipelines.models import PipelineRun, StepOutputLink, StepVersion
 from pipelines.models.runs import StepStatus
-from pipelines.steps.contract import Reporter, StepContext
+from pipelines.steps.contract import StepContext
 
 if TYPE_CHECKING:
     from pipelines.conductor import Conductor
@@ -21,7 +25,14 @@ def effective_params(run: PipelineRun, node: Node, version: StepVersion) -> dict
     return {**version.default_config, **node.config, **node.params, **run.params.get(node.key, {})}
 
 
-def build_context(conductor: Conductor, claim: Claim, reporter: Reporter) -> StepContext:
+def validation_mode(run: PipelineRun, claim: Claim, *, prompt_mode: str = "") -> flags.Mode:
+    """What an invalid IR does: as the prompt says, or the pipeline, or the installation."""
+    # The claim brought the flag's live value along; without one the environment's default holds, unasked.
+    live = claim.validation_mode or settings.IR_VALIDATION_MODE
+    return flags.validation_mode(prompt_mode, run.pipeline.ir_validation_mode, live)
+
+
+def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepContext:
     """Read everything the step may know. A parent that the step iterates over is not also given whole."""
     run, graph, node = conductor.run, conductor.graph, conductor.node(claim.item)
     parents = [graph.node(key) for key in node.parents]
@@ -38,7 +49,9 @@ def build_context(conductor: Conductor, claim: Claim, reporter: Reporter) -> Ste
         map_index=claim.item.map_index,
         design=conductor.design,
         sources=_Sources(run, node, claim),
-        reporter=reporter,
+        give_up_at=attempt.give_up_at,
+        validation_mode=validation_mode(run, claim),
+        reporter=attempt,
     )
 
 

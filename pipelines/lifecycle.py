@@ -10,9 +10,8 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db import DataError, IntegrityError
 
 from config.canonical import canonical_json
@@ -23,7 +22,6 @@ from ir_schemas.models import ValidationOutcome
 from ir_schemas.validation import JsonFault, check_document
 from metrics.evaluators import Evidence, ValidationCounts
 from metrics.services import Measured, measure, result_rows
-from monitoring import flags
 from monitoring.models import TestRun
 from pipelines import bodies, caching
 from pipelines.attempts import Attempt, held
@@ -31,17 +29,26 @@ from pipelines.audit import test_run_rows
 from pipelines.bodies import Abandoned, TimedOut
 from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor, Settled
-from pipelines.context import build_context
+from pipelines.context import build_context, validation_mode
 from pipelines.errors import ResultsPruned
 from pipelines.isolation.parent import StepCrashed, StepProcessDied
 from pipelines.outages import OUTAGE, through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.registry import UnknownHandlerError, handler, handler_path
-from pipelines.steps.contract import StepError, StepResult
+from pipelines.steps.contract import Prompted, StepError, StepResult, seen_by
 
 logger = logging.getLogger(__name__)
 
 MAX_IR_BYTES = 20_000_000
+
+
+class _Ran(NamedTuple):
+    """How a step's function ended: a ``result``, or an ``error`` and what a model was asked before it."""
+
+    result: StepResult | None
+    error: dict[str, Any] | None
+    prompted: Prompted | None
+    duration_ms: float
 
 
 def execute(
@@ -78,12 +85,12 @@ def run_attempt(
         if found is not None:
             return found
     try:
-        result, error, duration_ms = _run(conductor, claim, attempt, guarded=guarded)
+        ran = _run(conductor, claim, attempt, guarded=guarded)
     except Abandoned:
         return _released(claim) if attempt.released else None
     except TimedOut:
         return _timed_out(conductor, claim, attempt)
-    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, result, error, duration_ms, sight))
+    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, ran, sight))
     lines = attempt.take_lines()
     return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
 
@@ -92,7 +99,9 @@ def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> caching.Sight
     """All that the step can see, summed up. None where that can't be had: the step then runs, and says why itself."""
     try:
         context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
-        return caching.look(conductor.step_version(claim.item), conductor.profile(claim.item), context)
+        version = conductor.step_version(claim.item)
+        beyond = seen_by(handler(version.handler), context)
+        return caching.look(version, conductor.profile(claim.item), context, beyond)
     except OUTAGE:
         raise
     except Exception:
@@ -100,42 +109,51 @@ def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> caching.Sight
         return None
 
 
+def _cache_key(
+    conductor: Conductor, claim: Claim, sight: caching.Sight, verdict: Verdict, prompted: Prompted | None
+) -> str:
+    """The key under which an equal step looks; a prompt's own mode and schema are part of what the step sees."""
+    mode, contract = _in_force(conductor, claim) if prompted else (verdict.mode, verdict.contract)
+    return sight.key(mode, _schema_id(contract))
+
+
 def _recall(conductor: Conductor, claim: Claim, sight: caching.Sight) -> Settlement | None:
     mode, contract = _in_force(conductor, claim)
     return caching.find(claim, sight.key(mode, _schema_id(contract)))
 
 
-def _judge(
-    conductor: Conductor,
-    claim: Claim,
-    result: StepResult | None,
-    error: dict[str, Any] | None,
-    duration_ms: float,
-    sight: caching.Sight | None,
-) -> Settlement:
+def _judge(conductor: Conductor, claim: Claim, ran: _Ran, sight: caching.Sight | None) -> Settlement:
+    result, error, prompted, duration_ms = ran
     if result is None:
-        return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
+        return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     try:
         check_document(result.ir)
         ir_text = canonical_json(result.ir)
     except JsonFault as fault:
         error = {"code": fault.code, "message": f"The step's IR cannot be stored: {fault.message}"}
-        return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
+        return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     except (TypeError, ValueError) as fault:
         error = {"code": "ir-not-json", "message": f"The step's IR cannot be stored: {_first_line(fault)}"}
-        return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
+        return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     if len(ir_text) > MAX_IR_BYTES:
         message = (
             f"The IR of step {claim.name} has {len(ir_text):,} bytes; at most {MAX_IR_BYTES:,} can be kept. "
             "Hand large content over as files, and leave their names in the IR."
         )
         error = {"code": "ir-too-large", "message": message}
-        return _settlement(conductor, claim, error=error, duration_ms=duration_ms)
+        return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     verdict = _validate(conductor, claim, result)
     error = _refused(verdict) if verdict.blocks else None
     measured = _measure(conductor, claim, result, verdict, duration_ms)
     settlement = _settlement(
-        conductor, claim, error=error, duration_ms=duration_ms, result=result, verdict=verdict, ir_text=ir_text
+        conductor,
+        claim,
+        error=error,
+        duration_ms=duration_ms,
+        prompted=prompted,
+        result=result,
+        verdict=verdict,
+        ir_text=ir_text,
     )
     artifact = artifact_row(step_run_id=claim.step_run_id, attempt=claim.attempt, ir_text=ir_text, verdict=verdict)
     metrics = result_rows(step_run_id=claim.step_run_id, attempt=claim.attempt, measured=measured)
@@ -146,7 +164,7 @@ def _judge(
         ir_text=ir_text,
         metrics={one.item.metric.key: one.value for one in measured},
         outputs=() if error else result.outputs,
-        cache_key="" if error or sight is None else sight.key(verdict.mode, _schema_id(verdict.contract)),
+        cache_key="" if error or sight is None else _cache_key(conductor, claim, sight, verdict, prompted),
     )
 
 
@@ -196,9 +214,7 @@ def _is_recorded(settlement: Settlement) -> bool:
     return record is not None and TestRun.objects.filter(pk=record["id"]).exists()
 
 
-def _run(
-    conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool
-) -> tuple[StepResult | None, dict[str, Any] | None, float]:
+def _run(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool) -> _Ran:
     """Call the step's function. Whatever it raises becomes an error that a person can read.
 
     But for ``Abandoned`` and ``TimedOut``, which are the engine's own.
@@ -206,16 +222,19 @@ def _run(
     began = time.monotonic()
     result: StepResult | None = None
     error: dict[str, Any] | None = None
+    prompted: Prompted | None = None
     name = conductor.step_version(claim.item).handler
     try:
         function = handler(name)
         context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
         began = time.monotonic()
         result = bodies.call(function, handler_path(name), context, attempt, guarded=guarded)
+        prompted = result.prompted
     except (Abandoned, TimedOut):
         raise
     except StepError as refusal:
         error = {"code": refusal.code, "message": refusal.message}
+        prompted = refusal.prompted
     except UnknownHandlerError as missing:
         error = {"code": "step-code-missing", "message": str(missing)}
     except StepProcessDied as death:
@@ -225,7 +244,7 @@ def _run(
     except Exception as crash:
         logger.exception("step %s of run %s crashed", claim.name, conductor.run.pk)
         error = _crashed(claim, type(crash).__name__, _first_line(crash))
-    return result, error, (time.monotonic() - began) * 1000
+    return _Ran(result, error, prompted, (time.monotonic() - began) * 1000)
 
 
 def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:
@@ -249,19 +268,22 @@ def _schema_id(contract: Contract | None) -> uuid.UUID | None:
 
 
 def _validate(conductor: Conductor, claim: Claim, result: StepResult) -> Verdict:
-    mode, contract = _in_force(conductor, claim)
+    mode, contract = _in_force(conductor, claim, result.prompted)
     return check_ir(result.ir, contract, mode=mode)
 
 
-def _in_force(conductor: Conductor, claim: Claim) -> tuple[Mode, Contract | None]:
-    """How the step's IR is checked now, and against what."""
-    # The claim brought the flag's live value along; without one the environment's default holds, unasked.
-    live = claim.validation_mode or settings.IR_VALIDATION_MODE
-    mode = flags.validation_mode(conductor.run.pipeline.ir_validation_mode, live)
-    contract = None
-    if mode != "off":
-        contract = active.in_force(step_version_id=conductor.step_version(claim.item).pk)
-    return mode, contract
+def _in_force(conductor: Conductor, claim: Claim, prompted: Prompted | None = None) -> tuple[Mode, Contract | None]:
+    """How the step's IR is checked now, and against what: as the prompt says, where one was used."""
+    mode = validation_mode(conductor.run, claim, prompt_mode=prompted.validation_mode if prompted else "")
+    return mode, _contract(conductor, claim, prompted) if mode != "off" else None
+
+
+def _contract(conductor: Conductor, claim: Claim, prompted: Prompted | None) -> Contract | None:
+    """The schema in force of the prompt, else of its process, else of the step version."""
+    found = None
+    if prompted is not None:
+        found = active.in_force(prompt_id=prompted.prompt_id) or active.in_force(process_id=prompted.process_id)
+    return found or active.in_force(step_version_id=conductor.step_version(claim.item).pk)
 
 
 def _measure(
@@ -281,6 +303,7 @@ def _settlement(
     *,
     error: dict[str, Any] | None,
     duration_ms: float,
+    prompted: Prompted | None = None,
     result: StepResult | None = None,
     verdict: Verdict | None = None,
     ir_text: bytes | None = None,
@@ -289,6 +312,7 @@ def _settlement(
         conductor.run,
         claim,
         result=result,
+        prompted=prompted,
         verdict=verdict,
         error=error,
         duration_ms=duration_ms,

@@ -1,6 +1,7 @@
 """One factory for each model: ``PipelineRunFactory()`` gives a saved row with everything it needs around it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import factory
@@ -30,6 +31,7 @@ from pipelines.models import (
     DesignSplit,
     Embedding,
     GeneratedArtifact,
+    ModelPrice,
     ModuleTemplate,
     PipelineDefinition,
     PipelineRun,
@@ -252,6 +254,17 @@ class PromptResultFactory(DjangoModelFactory):
     result = factory.LazyFunction(lambda: {"text": "A hero."})
     model = "model-1"
     provider = "provider"
+
+
+class ModelPriceFactory(DjangoModelFactory):
+    class Meta:
+        model = ModelPrice
+
+    provider = "provider"
+    model = factory.Sequence(lambda n: f"model-{n}")
+    effective_from = date(2026, 1, 1)
+    input_per_million = Decimal("2.5")
+    output_per_million = Decimal("10")
 
 
 class EmbeddingFactory(DjangoModelFactory):

@@ -1,14 +1,55 @@
 """AI processes and prompts, what went through them, and what is retrieved for them."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, linked
-from pipelines.models import AIProcess, AIPrompt, Embedding, PromptData, PromptResult
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked
+from pipelines.models import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
 
 WHY = "What went through a prompt is evidence, so nobody can change it here."
+
+
+UNPRICED = "unpriced"
+
+
+@admin.display(description="Cost (USD)", ordering="total_cost_usd")
+def cost(result: PromptResult) -> str:
+    """The dollars to their last digit that says something. What is not known is said, and never shown as nothing."""
+    return UNPRICED if result.total_cost_usd is None else dollars(result.total_cost_usd)
+
+
+@admin.display(description="Tokens in", ordering="tokens_in")
+def tokens_in(result: PromptResult) -> str:
+    """``1,200 (800 cached)``."""
+    return _tokens(result.tokens_in, result.tokens_cached, "cached")
+
+
+@admin.display(description="Tokens out", ordering="tokens_out")
+def tokens_out(result: PromptResult) -> str:
+    """``340 (120 reasoning)``."""
+    return _tokens(result.tokens_out, result.tokens_reasoning, "reasoning")
+
+
+@admin.display(description="Latency", ordering="latency_ms")
+def latency(result: PromptResult) -> str:
+    return "–" if result.latency_ms is None else duration_text(timedelta(milliseconds=result.latency_ms))
+
+
+def dollars(amount: Decimal) -> str:
+    """``$0.0042``: at least two decimals, and no zeros behind the others."""
+    text = f"{amount:,.8f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"${whole}.{decimals:0<2}"
+
+
+def _tokens(total: int | None, part: int | None, of: str) -> str:
+    if total is None:
+        return "unknown"
+    return f"{total:,} ({part:,} {of})" if part else f"{total:,}"
 
 
 class PromptInline(ReadOnlyInline):
@@ -52,7 +93,7 @@ class AIPromptAdmin(BaseAdmin):
 
 class PromptResultInline(ReadOnlyInline):
     model = PromptResult
-    fields = ("model", "provider", "quality_score", "tokens_in", "tokens_out", "total_cost_usd", "latency_ms")
+    fields = ("model", "provider", "quality_score", tokens_in, tokens_out, cost, latency)
     readonly_fields = fields
 
 
@@ -81,10 +122,10 @@ class PromptResultAdmin(ReadOnlyAdmin):
         "model",
         "provider",
         "quality_score",
-        "tokens_in",
-        "tokens_out",
-        "total_cost_usd",
-        "latency_ms",
+        tokens_in,
+        tokens_out,
+        cost,
+        latency,
         linked("prompt_data", "Input"),
     )
     list_select_related = ("prompt_data",)
@@ -95,10 +136,42 @@ class PromptResultAdmin(ReadOnlyAdmin):
         (None, {"fields": ("prompt_data", "result", "quality_score", "metrics")}),
         (
             "Cost",
-            {"fields": ("model", "provider", "tokens_in", "tokens_out", "total_cost_usd", "latency_ms")},
+            {"fields": ("model", "provider", tokens_in, tokens_out, cost, latency)},
         ),
         ("Record", {"fields": ("id", "created_at", "size_bytes", "content_hash", "pruned_at")}),
     )
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(BaseAdmin):
+    """A price that is entered or changed here is a person's, and ``update_prices`` leaves its model alone."""
+
+    list_display = (
+        "model",
+        "provider",
+        "effective_from",
+        "input_per_million",
+        "output_per_million",
+        "cached_per_million",
+        "source",
+    )
+    list_filter = ("provider", "source")
+    search_fields = ("provider", "model")
+    ordering = ("provider", "model", "-effective_from")
+    fields = (
+        "provider",
+        "model",
+        "effective_from",
+        "input_per_million",
+        "output_per_million",
+        "cached_per_million",
+        "source",
+    )
+    readonly_fields = ("source",)
+
+    def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
+        obj.source = ModelPrice.Source.MANUAL
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Embedding)

@@ -1,8 +1,8 @@
 """The child's side: takes a call, runs the function, and says what came of it, until the pipe is closed.
 
 Messages to the child: ``("call", path, fields)`` and ``("stop",)``. From the child: ``("log", text)``,
-``("progress", done, total)``, and one of ``("done", StepResult)``, ``("refused", code, message)``, ``("crashed", type
-name, first line, traceback)``.
+``("progress", done, total)``, and one of ``("done", StepResult)``, ``("refused", code, message, prompted)``,
+``("crashed", type name, first line, traceback)``.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def _answer(path: str, fields: Mapping[str, Any], pipe: Connection) -> tuple[Any
         result = function(StepContext(**fields, reporter=_PipeReporter(pipe)))
         return ("done", asyncio.run(result) if inspect.iscoroutine(result) else result)
     except StepError as refusal:
-        return ("refused", refusal.code, refusal.message)
+        return ("refused", refusal.code, refusal.message, refusal.prompted)
     except Exception as crash:  # noqa: BLE001 - it is told to the parent, which words it
         lines = str(crash).strip().splitlines()
         return ("crashed", type(crash).__name__, lines[0][:300] if lines else "", traceback.format_exc()[-20_000:])

@@ -119,7 +119,7 @@ def call(
 
 def _fields(context: StepContext) -> dict[str, Any]:
     """What the child is told; what the parent would read when it is asked for is read now."""
-    names = ("params", "inputs", "upstream", "item", "map_index", "design")
+    names = ("params", "inputs", "upstream", "item", "map_index", "design", "give_up_at", "validation_mode")
     return {name: getattr(context, name) for name in names} | {"sources": dict(context.sources)}
 
 
@@ -149,7 +149,7 @@ def _result(answer: tuple[Any, ...]) -> StepResult:
         result: StepResult = answer[1]
         return result
     if answer[0] == "refused":
-        raise StepError(answer[1], answer[2])
+        raise StepError(answer[1], answer[2], prompted=answer[3])
     logger.error("a step crashed in its process:\n%s", answer[3])
     raise StepCrashed(answer[1], answer[2])
 

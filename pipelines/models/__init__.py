@@ -1,6 +1,6 @@
 """The conductor's tables, one module a group."""
 
-from pipelines.models.ai import AIProcess, AIPrompt, Embedding, PromptData, PromptResult
+from pipelines.models.ai import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
 from pipelines.models.definitions import (
     ConcurrencyPool,
     PipelineDefinition,
@@ -18,6 +18,7 @@ __all__ = [
     "DesignSplit",
     "Embedding",
     "GeneratedArtifact",
+    "ModelPrice",
     "ModuleTemplate",
     "PipelineDefinition",
     "PipelineRun",

@@ -109,6 +109,8 @@ class PromptResult(Record, Weighed):
     metrics = models.JSONField(default=dict, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    tokens_cached = models.PositiveIntegerField(null=True, blank=True, help_text="Of tokens in, those read from cache.")
+    tokens_reasoning = models.PositiveIntegerField(null=True, blank=True, help_text="Of tokens out, those not shown.")
     total_cost_usd = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
     model = models.CharField(max_length=200, blank=True)
@@ -127,6 +129,49 @@ class PromptResult(Record, Weighed):
 
     def __str__(self) -> str:
         return f"{self.model or 'result'} {self.id}"
+
+
+@pghistory.track(exclude=["created_at"])
+class ModelPrice(Record):
+    """What a model costs from a day on, in US dollars a million tokens. The latest price that has begun holds."""
+
+    class Source(models.TextChoices):
+        MANUAL = "manual", "Entered by hand"
+        GENAI_PRICES = "genai-prices", "genai-prices"
+
+    provider = models.CharField(max_length=80, help_text="As pricedAs of the provider says; else the provider's name.")
+    model = models.CharField(max_length=200)
+    effective_from = models.DateField(help_text="The first day (UTC) on which it holds.")
+    input_per_million = models.DecimalField(max_digits=14, decimal_places=6)
+    output_per_million = models.DecimalField(max_digits=14, decimal_places=6)
+    cached_per_million = models.DecimalField(
+        max_digits=14,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="For tokens read from a cache. Empty: they cost what others do.",
+    )
+    source = models.CharField(
+        max_length=16,
+        choices=Source,
+        default=Source.MANUAL,
+        editable=False,
+        help_text="update_prices leaves a model alone whose latest price was entered by hand.",
+    )
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "model", "effective_from"], name="one_price_a_day"),
+            models.CheckConstraint(
+                name="price_not_negative",
+                condition=Q(input_per_million__gte=0, output_per_million__gte=0)
+                & (Q(cached_per_million__isnull=True) | Q(cached_per_million__gte=0)),
+            ),
+            models.CheckConstraint(name="price_source_known", condition=Q(source__in=["manual", "genai-prices"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.model} from {self.effective_from}"
 
 
 class Embedding(Record):

@@ -109,8 +109,7 @@ def _prompt_result(item: Item, latency_ms: float | None) -> dict[str, Any]:
         "provider": item.get("provider") or "",
         "size_bytes": len(text),
         "content_hash": hash_of_canonical(text),
-        "tokens_in": _whole(item.get("tokensIn")),
-        "tokens_out": _whole(item.get("tokensOut")),
+        **{column: _whole(item.get(name)) for name, column in FIGURES.items()},
     }
 
 

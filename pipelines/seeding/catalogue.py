@@ -131,14 +131,14 @@ PROCESSES = (
         "layout_split",
         "Split a layout",
         "Cut the design below into its parts, in reading order. Answer with JSON that matches the schema.\n\n"
-        "{{ design }}",
+        "{{ inputs }}",
         "layout_split",
     ),
     Process(
         "module_generate",
         "Generate a module",
         "Make a HubSpot CMS module of the part below. Answer with JSON that matches the schema.\n\n"
-        "Guidelines:\n{% for guideline in context %}- {{ guideline }}\n{% endfor %}\nPart:\n{{ part }}",
+        "Guidelines:\n{% for guideline in context %}- {{ guideline }}\n{% endfor %}\nPart:\n{{ item }}",
         "module_generate",
     ),
 )

@@ -12,7 +12,8 @@
 --                     first; their status is `running`, and the fresh ones become ready in this call
 --   claimLimit        how many of the candidates to take; all where it is left out
 --   dequeue           true where claimed steps may have jobs in the queue, which then go
--- records: {artifact, metrics: [], testRun, testResults: [], logs: []}, as rows of their tables
+-- records: {artifact, metrics: [], testRun, testResults: [], prompts: [{promptData, promptResult}], logs: []}, as rows
+--     of their tables
 -- ir: the IR of the settled attempt, apart because it can be large.
 --
 -- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], validationMode}. validationMode is
@@ -106,6 +107,23 @@ BEGIN
         INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)
         SELECT r.id, moment, r.test_run_id, r.name, r.status, r.duration_ms, r.details
         FROM jsonb_populate_recordset(NULL::test_result, records -> 'testResults') r;
+    END IF;
+    IF records ? 'prompts' THEN
+        INSERT INTO prompt_data (
+            id, created_at, size_bytes, content_hash, ai_prompt_id, step_run_id, pipeline_id, section_id, prompt, context,
+            metadata
+        )
+        SELECT d.id, moment, d.size_bytes, d.content_hash, d.ai_prompt_id, d.step_run_id, d.pipeline_id, d.section_id,
+               d.prompt, d.context, d.metadata
+        FROM jsonb_array_elements(records -> 'prompts') e, jsonb_populate_record(NULL::prompt_data, e -> 'promptData') d;
+        INSERT INTO prompt_results (
+            id, created_at, size_bytes, content_hash, prompt_data_id, result, metrics, tokens_in, tokens_out,
+            tokens_cached, tokens_reasoning, total_cost_usd, latency_ms, model, provider
+        )
+        SELECT r.id, moment, r.size_bytes, r.content_hash, r.prompt_data_id, r.result, r.metrics, r.tokens_in,
+               r.tokens_out, r.tokens_cached, r.tokens_reasoning, r.total_cost_usd, r.latency_ms, r.model, r.provider
+        FROM jsonb_array_elements(records -> 'prompts') e,
+             jsonb_populate_record(NULL::prompt_results, e -> 'promptResult') r;
     END IF;
     IF records ? 'logs' THEN
         INSERT INTO pipelines_steplog (id, created_at, step_run_id, attempt, message)

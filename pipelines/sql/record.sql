@@ -43,10 +43,10 @@ BEGIN
         END IF;
         INSERT INTO prompt_results (
             id, created_at, size_bytes, content_hash, prompt_data_id, result, quality_score, metrics, tokens_in,
-            tokens_out, total_cost_usd, latency_ms, model, provider
+            tokens_out, tokens_cached, tokens_reasoning, total_cost_usd, latency_ms, model, provider
         )
         SELECT r.id, moment, r.size_bytes, r.content_hash, r.prompt_data_id, r.result, r.quality_score, r.metrics,
-               r.tokens_in, r.tokens_out, r.total_cost_usd, r.latency_ms, r.model, r.provider
+               r.tokens_in, r.tokens_out, r.tokens_cached, r.tokens_reasoning, r.total_cost_usd, r.latency_ms, r.model, r.provider
         FROM jsonb_array_elements(items) i, jsonb_populate_record(NULL::prompt_results, i -> 'promptResult') r;
     END IF;
 

@@ -4,6 +4,7 @@ A step gets its inputs and gives back an intermediate representation (IR) and it
 nothing of order, retries or tables; the engine validates, measures, stores and links what it returns.
 """
 
+import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -14,13 +15,15 @@ from pipelines.designs.bundle import DesignBundle
 class StepError(Exception):
     """A step's refusal of its input, worded for the person who started the run.
 
-    ``code`` is a stable kebab-case string (``design-empty``); ``message`` names the place and the remedy.
+    ``code`` is a stable kebab-case string (``design-empty``); ``message`` names the place and the remedy. ``prompted``
+    is what a model was asked before: it was paid for, so it is recorded all the same.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, prompted: "Prompted | None" = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.prompted = prompted
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,59 @@ class Usage:
     tokens_in: int | None = None
     tokens_out: int | None = None
     total_cost_usd: str | None = None
+    tokens_cached: int | None = None
+    """Of ``tokens_in``, those that were read from a cache."""
+    tokens_reasoning: int | None = None
+    """Of ``tokens_out``, those that are not part of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One question to a model; becomes a ``PromptData`` and a ``PromptResult``.
+
+    ``answer`` is the parsed answer, its text where that is no JSON, and None where none came; then ``error`` says why
+    (``{code, message}``). ``settings`` are what else was asked for: temperature, the most tokens, and so on.
+    """
+
+    prompt: str
+    answer: Any
+    provider: str
+    model: str
+    latency_ms: float
+    usage: Usage = field(default_factory=Usage)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """The version of a prompt that a step used, and every question it asked with it, in order.
+
+    ``validation_mode`` is the prompt's own, or empty. ``references`` name what was retrieved for it:
+    ``{namespace, refType, refId, model, score}``. ``refused`` says that the model declined to answer.
+    """
+
+    prompt_id: uuid.UUID
+    process_id: uuid.UUID
+    version: int
+    calls: Sequence[ModelCall] = ()
+    validation_mode: str = ""
+    references: Sequence[Mapping[str, Any]] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """``ir`` is what the step version's schema describes; ``usage`` is None for a step that called no provider."""
+    """``ir`` is what the step version's schema describes; ``usage`` is None for a step that called no provider.
+
+    ``prompted`` is what a model was asked; the prompt's schema then goes before the step version's.
+    """
 
     ir: dict[str, Any]
     outputs: Sequence[Output] = ()
     usage: Usage | None = None
+    prompted: Prompted | None = None
 
 
 class Reporter(Protocol):
@@ -137,6 +184,8 @@ class StepContext:
     parent that ran ``forEach``). ``item``: this run's item where the node says ``forEach``, else None.
     ``design``: the design the run works on, or None. ``sources``: for each upstream node key, the ids of the
     domain outputs behind its IRs, ``{"generate": [{"mapIndex": 0, "GeneratedArtifact": ["0190..."]}]}``.
+    ``give_up_at`` is when nobody waits any longer, in seconds of this machine's monotonic clock; None for never.
+    ``validation_mode`` says what an invalid IR does here: ``off``, ``log`` or ``enforce``.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -146,6 +195,8 @@ class StepContext:
     map_index: int | None = None
     design: DesignBundle | None = None
     sources: Mapping[str, Any] = field(default_factory=dict)
+    give_up_at: float | None = None
+    validation_mode: str = "log"
     reporter: Reporter = field(default_factory=SilentReporter)
 
 
@@ -178,3 +229,19 @@ def isolation_of(function: AnyStepFunction) -> Isolation | None:
     """How the step asks to be isolated; None where it runs in the engine's own process."""
     isolation: Isolation | None = getattr(function, "isolation", None)
     return isolation
+
+
+def sees(look: Callable[[StepContext], Any]) -> Callable[[_Function], _Function]:
+    """Say what a step reads beyond its context, as JSON: where that is another, ``cache`` takes no earlier result."""
+
+    def mark(function: _Function) -> _Function:
+        function.sees = look  # type: ignore[union-attr]
+        return function
+
+    return mark
+
+
+def seen_by(function: AnyStepFunction, context: StepContext) -> Any:
+    """What the step would read beyond its context now; None where it says nothing of it."""
+    look = getattr(function, "sees", None)
+    return None if look is None else look(context)
