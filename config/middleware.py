@@ -1,8 +1,17 @@
-"""Headers that hold for every response."""
+"""What holds for every request, before and after its view."""
 
 from collections.abc import Callable
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+from rest_framework.exceptions import AuthenticationFailed
+
+from config import features
+from config.authentication import ApiKeyAuthentication
+from config.error_handlers import api_not_found
 
 # The admin's Alpine evaluates expressions and its components carry inline styles.
 POLICY = (
@@ -21,3 +30,31 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class ClosedRoutesMiddleware:
+    """Answers as an address that leads nowhere does, whatever the method, to those for whom the route is closed.
+
+    ``settings.CLOSED_ROUTES`` says which flag opens which addresses. Who asks, by session or key, is found out only
+    where the flag has rules.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        flag = next((flag for prefix, flag in settings.CLOSED_ROUTES.items() if path.startswith(prefix)), None)
+        if flag is None or features.is_on(flag, SimpleLazyObject(lambda: _who_asks(request))):
+            return self.get_response(request)
+        if path.startswith("/api/"):
+            return api_not_found(request)
+        raise Http404
+
+
+def _who_asks(request: HttpRequest) -> Any:
+    try:
+        by_key = ApiKeyAuthentication().authenticate(request)
+    except AuthenticationFailed:
+        return AnonymousUser()
+    return by_key[0] if by_key else request.user

@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "pghistory.middleware.HistoryMiddleware",
+    "config.middleware.ClosedRoutesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -206,6 +207,12 @@ REDACTION_PHONE_REGIONS: list[str] = value("REDACTION_PHONE_REGIONS")
 REDACTION_PRESIDIO: bool = value("REDACTION_PRESIDIO")
 REVIEW_ENABLED: bool = value("REVIEW_ENABLED")
 FEATURE_DECIDER = "monitoring.flags.is_on"
+CLOSED_ROUTES = {
+    "/api/monitoring/": "MONITORING_API_ENABLED",
+    "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
+    "/admin/feedback/reviewitem/": "REVIEW_ENABLED",
+    "/admin/feedback/reviewanswer/": "REVIEW_ENABLED",
+}
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")
 if PIPELINE_EXECUTOR not in {"inline", "distributed"}:

@@ -122,7 +122,11 @@ def read_state(found: Mapping[str, Any] | None) -> State:
 
 def is_on(name: str, user: User | AnonymousUser | None = None) -> bool:
     """Whether the flag of that name is on: what ``config.features`` asks for apps that may not import this one."""
-    return decide(Key(name), user_id=user.pk if user is not None else None).is_on
+    key = Key(name)
+    state = state_of(key)
+    # Who it is may itself cost queries.
+    user_id = user.pk if user is not None and state.asks_who else None
+    return judge(key, state, subject(state, user_id=user_id)).is_on
 
 
 def validation_mode(*overrides: str, prompt_id: uuid.UUID | None = None) -> Mode:

@@ -6,12 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from config.permissions import holds
 from monitoring.api import filters, queries, serializers
 from monitoring.api.bodies import ai_body, quality_body
-from monitoring.api.gate import WhereOpen
 from monitoring.api.pagination import BeganPagination
 from monitoring.figures import prompt_names, report
 from monitoring.models import TestResult, TestRun
@@ -19,7 +19,7 @@ from monitoring.models import TestResult, TestRun
 MAY_READ = [holds("monitoring.view_testrun")]
 
 
-class TestRunViewSet(WhereOpen, ReadOnlyModelViewSet[TestRun]):
+class TestRunViewSet(ReadOnlyModelViewSet[TestRun]):
     """AI and quality runs, those that began last first; a single one comes with its results."""
 
     __test__ = False
@@ -38,7 +38,7 @@ class TestRunViewSet(WhereOpen, ReadOnlyModelViewSet[TestRun]):
         return serializers.TestRunDetailSerializer if single else serializers.TestRunSerializer
 
 
-class TestResultViewSet(WhereOpen, ListModelMixin, GenericViewSet[TestResult]):
+class TestResultViewSet(ListModelMixin, GenericViewSet[TestResult]):
     """The checks of runs."""
 
     __test__ = False
@@ -48,7 +48,7 @@ class TestResultViewSet(WhereOpen, ListModelMixin, GenericViewSet[TestResult]):
     filterset_class = filters.TestResultFilter
 
 
-class QualityTrendsView(WhereOpen):
+class QualityTrendsView(APIView):
     """How quality runs went, hour by hour, day by day or week by week."""
 
     permission_classes = MAY_READ
@@ -71,7 +71,7 @@ class QualityTrendsView(WhereOpen):
         )
 
 
-class AIMetricsView(WhereOpen):
+class AIMetricsView(APIView):
     """What AI runs took, cost and came to, by prompt, by model or by day."""
 
     permission_classes = MAY_READ

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pghistory.models
 import pytest
 from django.apps import apps
+from django.conf import LazySettings
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
@@ -31,6 +32,12 @@ RECORDS = [model for model in REGISTERED if isinstance(admin.site._registry[mode
 SCRIPT = "<script>alert(1)</script>"
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def everything_open(settings: LazySettings) -> None:
+    """No flag hides a page."""
+    settings.REVIEW_ENABLED = True
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from monitoring import flags
 from pipelines.errors import LoggingDisabled
-from pipelines.models import PipelineRun
+from pipelines.models import PipelineDefinition, PipelineRun
+from pipelines.switches import require_logging
 
 NEEDED = ("pipelines.operate_pipelinerun", "pipelines.view_pipelinerun")
 
@@ -27,9 +27,13 @@ def require_operator(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def why_no_run() -> str:
-    """Why no run can be started now, and the remedy; empty where one can."""
-    return "" if flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on else LoggingDisabled().message
+def why_no_run(request: HttpRequest, pipeline: PipelineDefinition) -> str:
+    """Why the user can start no run of the pipeline now, and the remedy; empty where they can."""
+    try:
+        require_logging(pipeline_id=pipeline.pk, user=cast(User, request.user))
+    except LoggingDisabled as refusal:
+        return refusal.message
+    return ""
 
 
 def run_url(run: PipelineRun) -> str:

@@ -47,7 +47,8 @@ def rerun_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             _tell(admin, request, made)
             return redirect(run_url(made))
     plan = _plan(run, named, tallies, graph) if choice.is_valid() else {}
-    context = {"run": run, "choice": choice, "form": form, "refused": why_no_run(), **plan}
+    refused = why_no_run(request, run.pipeline)
+    context = {"run": run, "choice": choice, "form": form, "refused": refused, **plan}
     return show(admin, request, "rerun", title=f"Run {run.pipeline_version} again", **context)
 
 

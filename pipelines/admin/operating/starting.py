@@ -44,7 +44,8 @@ def start_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             _tell(admin, request, run)
             return redirect(run_url(run))
     title = f"Run {pipeline}"
-    context = {"pipeline": pipeline, "form": form, "version": chosen, "refused": why_no_run(), **_plan(chosen)}
+    refused = why_no_run(request, pipeline)
+    context = {"pipeline": pipeline, "form": form, "version": chosen, "refused": refused, **_plan(chosen)}
     return show(admin, request, "start", title=title, **context)
 
 

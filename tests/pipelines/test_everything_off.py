@@ -1,0 +1,136 @@
+"""Off means off: at the defaults no new table is written and every legacy answer is what it was, to the byte.
+
+And a flag that is switched off while a run is under way leaves that run whole.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from rest_framework.test import APIClient
+
+from config import env
+from ir_schemas.models import IRArtifact
+from monitoring.flags import Key, set_flag
+from monitoring.models import FeatureFlag, FlagRule, TestRun
+from pipelines import engine
+from pipelines.errors import LoggingDisabled
+from pipelines.executors import inline
+from pipelines.models import PipelineRun, PromptData
+from pipelines.steps.contract import StepContext, StepResult
+from tests.contract.test_legacy_reads import EXAMPLES, frozen
+from tests.factories import DesignSplitFactory, PipelineDefinitionFactory
+from tests.pipelines import building
+from tests.pipelines.example_steps import HANDLERS
+
+pytestmark = pytest.mark.django_db
+
+APPS = ("ir_schemas", "metrics", "monitoring", "feedback", "pipelines")
+LEGACY = {
+    *("DesignSplit", "SplitAsset", "ModuleTemplate", "GeneratedArtifact", "ValidationResult", "ReviewFeedback"),
+    *("AIProcess", "AIPrompt", "PromptData", "PromptResult"),
+}
+RUN = {"idempotencyKey": "a", "prompt": "Describe.", "result": {"title": "x"}, "model": "m", "provider": "p"}
+
+
+@pytest.fixture(autouse=True)
+def defaults(settings: LazySettings) -> None:
+    """What the environment gives where it says nothing and DEBUG is off."""
+    declared = {variable.name: variable.default for variable in env.VARIABLES}
+    for key in Key:
+        setattr(settings, key, declared[key])
+    settings.IR_VALIDATION_MODE = declared["IR_VALIDATION_MODE"] or "off"
+    settings.PIPELINE_STEPS = HANDLERS | {"emit": "tests.pipelines.test_everything_off.switch_off"}
+
+
+@pytest.fixture
+def api(boss: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(boss)
+    return client
+
+
+def switch_off(context: StepContext) -> StepResult:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="switched off while it runs")
+    return StepResult(ir={"done": True})
+
+
+def new_tables() -> Iterator[Any]:
+    for app in APPS:
+        for model in apps.get_app_config(app).get_models():
+            if model.__name__ not in LEGACY and model._meta.managed:
+                yield model
+
+
+def rows() -> dict[str, int]:
+    return {model._meta.label: model._default_manager.count() for model in new_tables()}
+
+
+def test_every_flag_is_off_where_nothing_is_set() -> None:
+    declared = {variable.name: variable.default for variable in env.VARIABLES}
+
+    assert [declared[key] for key in Key if key != Key.IR_VALIDATION_MODE] == [False] * (len(Key) - 1)
+    assert declared[Key.IR_VALIDATION_MODE] == ""
+    assert {"monitoring.TestRun", "pipelines.PipelineRun", "ir_schemas.IRArtifact"} <= rows().keys()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_legacy_answer_is_what_it_was_and_writes_nothing(name: str, api: APIClient) -> None:
+    row = EXAMPLES[name]()
+    before = rows()
+
+    assert api.get(f"/api/{name}/{row.pk}").content == frozen(name)
+    assert api.get(f"/api/{name}").content == b'{"next":null,"results":[' + frozen(name) + b"]}"
+    assert rows() == before
+
+
+def test_whatever_is_tried_no_new_table_is_written(api: APIClient, client: Client, seeded: None) -> None:
+    design = DesignSplitFactory()
+    definition = PipelineDefinitionFactory()
+    before = rows()
+
+    assert api.post("/api/ai-runs", RUN).status_code == 201
+    quality = {"idempotencyKey": "q", "designSplitId": str(design.pk), "scores": {"html": 90}}
+    assert api.post("/api/quality-runs", quality).status_code == 201
+    refused = api.post("/api/pipelines/design_to_modules/runs", {"source": "https://example.org/"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "pipeline-logging-disabled")
+    assert api.get("/api/monitoring/test-runs").status_code == 404
+    for page in ("/admin/", "/admin/monitoring/testrun/figures", "/admin/monitoring/featureflag/"):
+        assert client.get(page).status_code == 200
+    call_command("fold_rollups", verbosity=0)
+    call_command("flags", "list", verbosity=0)
+
+    assert PromptData.objects.count() == 1
+    design.refresh_from_db()
+    assert design.metrics["quality"]["scores"]["html"] == 90
+    assert rows() == before
+    assert definition.runs.count() == 0
+
+
+def test_switching_off_mid_run_lets_the_run_end_whole_and_refuses_the_next() -> None:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+    version = building.pipeline({"key": "first"}, {"key": "second", "dependsOn": ["first"]})
+
+    run = inline.carry(engine.start_run(version=version).pk, threads=0)
+
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert set(building.statuses(run).values()) == {"completed"}
+    assert IRArtifact.objects.filter(step_run__pipeline_run=run).count() == 2
+    assert TestRun.objects.filter(step_run__pipeline_run=run).count() == 2
+    with pytest.raises(LoggingDisabled):
+        engine.start_run(version=version)
+    assert PipelineRun.objects.count() == 1
+
+
+def test_switching_back_needs_no_trace_of_it() -> None:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+
+    call_command("flags", "unset", Key.PIPELINE_LOGGING_ENABLED, "--reason", "rolled back")
+
+    assert not FeatureFlag.objects.exists()
+    assert not FlagRule.objects.exists()
