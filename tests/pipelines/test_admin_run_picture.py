@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from pipelines import engine
 from pipelines.models import PipelineRun, StepRun, StepVersion
 from tests import factories
 from tests.pipelines.building import PAGE, pipeline, run
@@ -99,6 +100,21 @@ def test_the_time_line_tells_when_each_node_ran(client: Client, boss: User) -> N
     bars = re.findall(r'class="time-bars" role="img" aria-label="([^"]*)"', page)
     assert [bar.partition(":")[0] for bar in bars] == ["first", "second"]
     assert all(re.fullmatch(r"\w+: began .+ in, took .+, completed", bar) for bar in bars)
+
+
+def test_the_time_line_tells_what_has_not_begun_from_what_will_not_run(client: Client, boss: User) -> None:
+    skipped = {"key": "skipped", "condition": "false"}
+    waiting = {"key": "waiting", "dependsOn": ["first"], "approval": True}
+    made = run(pipeline({"key": "first"}, skipped, waiting))
+
+    page = page_of(client, made)
+    assert "1 more has not begun." in page
+    assert "1 more did not run here" in page
+
+    engine.cancel(run_id=made.pk)
+    page = page_of(client, made)
+    assert "not begun" not in page
+    assert "2 more did not run here" in page
 
 
 def test_attempts_that_were_given_up_have_bars(client: Client, boss: User) -> None:

@@ -57,9 +57,12 @@ class NodeBars:
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
+    """``unbegun`` counts the nodes that may still begin, ``not_run`` those that were reused, skipped or cancelled."""
+
     rows: list[NodeBars] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     unbegun: int = 0
+    not_run: int = 0
 
 
 def run_time_line(
@@ -72,13 +75,15 @@ def run_time_line(
 ) -> TimeLine:
     """``boxes`` are the nodes in the order of the DAG, each by itself or together with others."""
     maker = _Maker(run, graph, tallies, {group.key: group for group in groups}, now)
-    boxes = list(boxes)
-    begun = [(tally.began, keys, tally) for keys in boxes if (tally := together(tallies, keys)).began]
+    tallied = [(keys, together(tallies, keys)) for keys in boxes]
+    begun = [(tally.began, keys, tally) for keys, tally in tallied if tally.began]
+    others = [tally for _, tally in tallied if not tally.began]
+    not_run = len(others) if run.is_finished else sum(0 < each.total == each.finished for each in others)
     rows = [maker.row(keys, tally, began) for began, keys, tally in sorted(begun, key=lambda each: each[0])]
     marks = [
         Mark(f"{tick.at}", _since(tick.since_start) if tick.at <= LAST_NAMED else "") for tick in maker.scale.ticks()
     ]
-    return TimeLine(rows, marks, len(boxes) - len(begun))
+    return TimeLine(rows, marks, len(others) - not_run, not_run)
 
 
 class _Maker:
