@@ -1,6 +1,7 @@
 """Abstract bases that every table shares."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -13,6 +14,11 @@ from config.canonical import canonical_json, content_hash
 def uuid7() -> uuid.UUID:
     """A time-ordered id, made here rather than in the database so that ``bulk_create`` knows it."""
     return compat.uuid7()
+
+
+def first_uuid7(moment: datetime) -> uuid.UUID:
+    """The smallest id that can have been made at ``moment``."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class Record(models.Model):

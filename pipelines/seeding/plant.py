@@ -15,6 +15,7 @@ from pipelines import definitions
 from pipelines.embeddings.services import upsert_embedding
 from pipelines.models import AIProcess, AIPrompt, PipelineDefinition, StepDefinition, StepVersion
 from pipelines.seeding import catalogue
+from pipelines.seeding.roles import ROLES, plant_role
 
 SCHEMAS = Path(__file__).parent.parent / "steps" / "schemas"
 
@@ -37,6 +38,7 @@ def plant() -> list[Planted]:
         _count("metric profiles", catalogue.PROFILES, _profile),
         _count("AI processes", catalogue.PROCESSES, _process),
         _count("pipelines", (catalogue.PIPELINE_DAG,), _pipeline),
+        _count("groups", ROLES, plant_role),
         _count("guidelines", catalogue.GUIDELINES, _guideline),
     ]
 

@@ -8,7 +8,7 @@ from pipelines.seeding import plant
 class Command(BaseCommand):
     help = (
         "Make what irline ships with: steps and their IR schemas, metrics, profiles, the pipeline design_to_modules, "
-        "prompts and guidelines. Safe to run again: rows that are there stay as they are."
+        "prompts, groups of reviewers and guidelines. Safe to run again: rows that are there stay as they are."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the conductor does for review: filling queues with outputs, showing them, and checking corrections."""

@@ -1,0 +1,38 @@
+"""The groups of people who review: what each may do."""
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+REVIEWER = ("feedback.review_item",)
+CURATOR = (
+    *REVIEWER,
+    "feedback.curate_review",
+    "feedback.view_reviewqueue",
+    "feedback.view_reviewitem",
+    "feedback.view_reviewanswer",
+    "feedback.view_reviewfeedback",
+    "feedback.view_groundtruth",
+    "feedback.add_groundtruth",
+)
+ADMINISTRATOR = (
+    *CURATOR,
+    *(f"feedback.{verb}_{model}" for model in ("reviewqueue", "reviewquestion") for verb in ("add", "change", "view")),
+    "feedback.view_reviewassignment",
+)
+ROLES = {"reviewer": REVIEWER, "curator": CURATOR, "administrator": ADMINISTRATOR}
+
+
+def plant_role(name: str) -> bool:
+    """Make the group with its permissions; one that is there stays as it is. Returns whether it was made."""
+    group, made = Group.objects.get_or_create(name=name)
+    if made:
+        group.permissions.set(Permission.objects.filter(_any_of(ROLES[name])))
+    return made
+
+
+def _any_of(names: tuple[str, ...]) -> Q:
+    wanted = Q()
+    for name in names:
+        app, codename = name.split(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    return wanted
