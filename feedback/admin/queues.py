@@ -5,9 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from unfold.admin import StackedInline
 
 from config.admin_base import BaseAdmin, JsonFormField, linked, rows_link
+from feedback.admin.agreement import agreement_page
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.models.queues import MOST_QUESTIONS
@@ -63,7 +66,7 @@ class QuestionInline(StackedInline):  # type: ignore[misc]
 
 @admin.register(ReviewQueue)
 class ReviewQueueAdmin(GatedAdmin, BaseAdmin):
-    list_display = ("name", "key", "kind", "reviewers_per_item", "is_active", "items")
+    list_display = ("name", "key", "kind", "reviewers_per_item", "is_active", "items", "agreement")
     list_filter = ("is_active", "kind")
     search_fields = ("key", "name")
     autocomplete_fields = ("pipeline", "step", "process", "metric")
@@ -91,6 +94,21 @@ class ReviewQueueAdmin(GatedAdmin, BaseAdmin):
     @admin.display(description="Items")
     def items(self, obj: ReviewQueue) -> Any:
         return rows_link(ReviewItem, "Items", queue__id__exact=obj.pk)
+
+    @admin.display(description="Agreement")
+    def agreement(self, obj: ReviewQueue) -> Any:
+        return format_html(
+            '<a class="text-link" href="{}">Agreement</a>',
+            reverse("admin:feedback_reviewqueue_agreement", args=[obj.pk]),
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path(
+            "<uuid:object_id>/agreement/",
+            self.admin_site.admin_view(agreement_page),
+            name="feedback_reviewqueue_agreement",
+        )
+        return [page, *super().get_urls()]
 
 
 @admin.register(ReviewQuestion)

@@ -1,9 +1,14 @@
 """Addresses under /api."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from feedback.api import viewsets
+from feedback.api.agreement import AgreementView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("review-feedback", viewsets.ReviewFeedbackViewSet)
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("review-queues/<uuid:pk>/agreement", AgreementView.as_view(), name="review-queue-agreement"),
+]

@@ -11,6 +11,7 @@ from tests.factories import UserFactory
 def everything_open(settings: LazySettings) -> None:
     """No flag hides a route."""
     settings.MONITORING_API_ENABLED = True
+    settings.REVIEW_ENABLED = True
 
 
 @pytest.fixture
