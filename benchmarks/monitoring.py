@@ -13,13 +13,9 @@ import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -32,6 +28,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 from knox.models import AuthToken
 from rest_framework.test import force_authenticate
+from web_server import connection_parameters, server
 
 from monitoring.flags import Key, set_flag
 from monitoring.models import TestRun
@@ -40,7 +37,6 @@ from pipelines.models import AIPrompt
 
 GOAL_MS, GOAL_GROWTH = 25, 1.3
 PORT = 8107
-ROOT = Path(__file__).parent.parent
 Draw = Callable[[random.Random], str]
 
 
@@ -56,7 +52,7 @@ def main() -> None:
             load(size - loaded, seed=size)
             loaded, folding = size, _timed(_fold_all)
             analyse()
-            with _server():
+            with server(PORT):
                 sizes[size] = {"fold_s": round(folding, 1), **_measure(boss, key, arguments.requests)}
     print(json.dumps({"benchmark": "monitoring", "load": os.getloadavg()[0], **_verdict(sizes), "sizes": sizes}))
 
@@ -127,15 +123,7 @@ def _get(path: str, key: str) -> None:
 def _floor(boss: User, path: str) -> float:
     """Seconds for the SQL that a request makes of the audit log, through psycopg alone; the second of two runs."""
     statements = _statements(boss, path)
-    settings = connection.settings_dict
-    with psycopg.connect(
-        host=settings["HOST"],
-        port=settings["PORT"] or None,
-        user=settings["USER"],
-        password=settings["PASSWORD"] or None,
-        dbname=settings["NAME"],
-        autocommit=True,
-    ) as plain:
+    with psycopg.connect(**connection_parameters(), autocommit=True) as plain:
         run = [lambda sql=sql: plain.execute(sql.encode()).fetchall() for sql in statements]
         for each in run:
             each()
@@ -149,43 +137,6 @@ def _statements(boss: User, path: str) -> list[str]:
     with CaptureQueriesContext(connection) as captured:
         assert match.func(request, *match.args, **match.kwargs).render().status_code == 200
     return [query["sql"] for query in captured if "test_r" in query["sql"] or "rollup" in query["sql"]]
-
-
-@contextmanager
-def _server() -> Iterator[None]:
-    settings = connection.settings_dict
-    where = (
-        f"/{settings['HOST']}" if settings["HOST"].startswith("/") else f"{settings['HOST']}:{settings['PORT'] or 5432}"
-    )
-    secret = f":{settings['PASSWORD']}" if settings["PASSWORD"] else ""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{settings['USER']}{secret}@{where}/{settings['NAME']}",
-        "DEBUG": "false",
-    }
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket", "--workers", "1"]
-    server = subprocess.Popen(
-        [*command, "--bind", f"127.0.0.1:{PORT}"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for_server()
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for_server() -> None:
-    for _ in range(300):
-        try:
-            client = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
-            client.request("GET", "/healthz")
-            client.getresponse().read()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise SystemExit("The server did not start.")
 
 
 def _fold_all() -> None:
