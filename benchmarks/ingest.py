@@ -25,7 +25,7 @@ from typing import Any
 
 import psycopg
 from benchmark_database import scratch_database
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from knox.models import AuthToken
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -59,7 +59,9 @@ def main() -> None:
     seconds = _arguments().seconds
     with scratch_database():
         prompt = _plant()
-        _, key = AuthToken.objects.create(User.objects.create_superuser("benchmark"))
+        sender = User.objects.create_user("benchmark")
+        sender.user_permissions.add(Permission.objects.get(codename="record_testrun"))
+        _, key = AuthToken.objects.create(sender)
         with server(PORT, workers=2):
             _send_batch(prompt, key)
             floor = Floor()

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.utils import timezone
 from knox.auth import TokenAuthentication
+from knox.models import AuthToken
 from rest_framework.exceptions import AuthenticationFailed
 
 
@@ -13,3 +15,10 @@ class ApiKeyAuthentication(TokenAuthentication):  # type: ignore[misc]
         if not token.isalnum():
             raise AuthenticationFailed
         return super().authenticate_credentials(token)  # type: ignore[no-any-return]
+
+    def _cleanup_token(self, auth_token: AuthToken) -> bool:
+        """Whether the key has expired; then it is deleted. Knox itself reads all keys of the user at each request."""
+        expired = auth_token.expiry is not None and auth_token.expiry < timezone.now()
+        if expired:
+            auth_token.delete()
+        return bool(expired)

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -91,9 +92,11 @@ def _keep(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Ou
 
 
 def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Outcome]:
-    logged = flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED, user_id=sender.user_id).is_on
+    logging, validation = flags.states_of(flags.Key.PIPELINE_LOGGING_ENABLED, flags.Key.IR_VALIDATION_MODE)
+    asked_for = flags.subject(logging, user_id=sender.user_id)
+    logged = flags.judge(flags.Key.PIPELINE_LOGGING_ENABLED, logging, asked_for).is_on
     known = items.look_up(list(shaped.values()))
-    judge = _Judge(sender.user_id)
+    judge = _Judge(sender.user_id, validation)
     outcomes: dict[int, Outcome] = {}
     entries: dict[int, dict[str, Any]] = {}
     for index, item in shaped.items():
@@ -112,17 +115,15 @@ def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, O
 
 
 class _Judge:
-    """Validates results; reads what the flag is set to once, and only where an item names whose schema to use."""
+    """Validates results, where an item names whose schema to use."""
 
-    def __init__(self, user_id: int) -> None:
+    def __init__(self, user_id: int, state: flags.State) -> None:
         self._user_id = user_id
-        self._state: flags.State | None = None
+        self._state = state
 
     def __call__(self, item: Any, known: Known) -> Any:
         if not (item.get("promptId") or item.get("processId")):
             return None
-        if self._state is None:
-            self._state = flags.state_of(flags.Key.IR_VALIDATION_MODE)
         prompt = known.get(item, "promptId")
         asked_for = flags.subject(self._state, user_id=self._user_id, prompt_id=prompt.pk if prompt else None)
         mode = flags.judge(flags.Key.IR_VALIDATION_MODE, self._state, asked_for).value
@@ -145,7 +146,9 @@ def _call(kind: Kind, sender: Sender, logged: bool, entries: list[dict[str, Any]
         "logged": logged,
         "items": entries,
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    # One statement is a transaction of its own. Only inside another's does it need a savepoint, as it may fail.
+    alone = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    with alone, connection.cursor() as cursor:
         cursor.execute("SELECT pipelines_record(%s::jsonb)", [json.dumps(call, default=str)])
         answer = cursor.fetchone()[0]
     found: dict[str, Any] = json.loads(answer) if isinstance(answer, str) else answer

@@ -1,6 +1,7 @@
 """Nothing of the API is open that a permission does not open, whatever is added to it later."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +96,18 @@ def test_a_key_signs_a_program_in_until_it_is_revoked() -> None:
     token.delete()
     refused = client.get("/api/pipelines")
     assert (refused.status_code, refused.json()["code"]) == (401, "authentication-failed")
+
+
+@pytest.mark.django_db
+def test_an_expired_key_is_refused_and_gone() -> None:
+    user = UserFactory(is_superuser=True)
+    _, old = AuthToken.objects.create(user, expiry=timedelta(seconds=-1))
+    _, new = AuthToken.objects.create(user, expiry=timedelta(days=1))
+
+    answers = [APIClient(headers={"Authorization": f"Bearer {key}"}).get("/api/pipelines") for key in (old, new)]
+
+    assert [answer.status_code for answer in answers] == [401, 200]
+    assert AuthToken.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -265,6 +265,19 @@ def test_the_latest_of_a_batch_is_the_designs_summary() -> None:
     assert DesignSplit.objects.get().metrics["quality"] == {"scores": {"html": 70}, "overall": 70.0, "grade": "C"}
 
 
+def test_a_run_takes_few_statements(django_assert_max_num_queries: Any) -> None:
+    _, secret = AuthToken.objects.create(recorder())
+    client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+    prompt = str(prompt_with_schema().pk)
+    client.post("/api/ai-runs", ai_run("a", promptId=prompt))
+
+    # The key, two for permissions, the flags, the prompt, its schema; the writing, in a savepoint that is released.
+    with django_assert_max_num_queries(9):
+        client.post("/api/ai-runs", ai_run("b", promptId=prompt))
+
+    assert TestRun.objects.count() == 2
+
+
 def test_a_batch_takes_few_statements_whatever_its_size(django_assert_max_num_queries: Any) -> None:
     client = signed_in()
 
