@@ -65,7 +65,8 @@ def execute(
         logger.info("step %s of run %s was given up: it is no longer this process's", claim.name, conductor.run.pk)
         return Settled(False, [])
     try:
-        return accept(conductor, settlement, claim_next=claim_next)
+        # A worker that gives a step back is stopping, and would else take it again at once.
+        return accept(conductor, settlement, claim_next=0 if settlement.kind == "released" else claim_next)
     except ResultsPruned:
         return execute(conductor, claim, guarded=guarded, claim_next=claim_next, afresh=True)
 

@@ -143,7 +143,7 @@ def test_a_job_that_no_worker_was_told_of_is_found(surroundings: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    ("step", "code"), [("stuck", "step-timed-out"), ("hungry", "step-crashed"), ("broken", "step-crashed")]
+    ("step", "code"), [("stuck", "timed-out"), ("hungry", "step-crashed"), ("broken", "step-crashed")]
 )
 def test_a_step_that_misbehaves_fails_alone(step: str, code: str, surroundings: dict[str, str]) -> None:
     bad = building.start(building.pipeline({"key": "a", "step": step, "timeoutMs": 5_000}))
