@@ -39,6 +39,13 @@ VARIABLES = (
         "IR_VALIDATION_MODE", str, "", "Default of the mode: off, log or enforce. Unset: log under DEBUG, else off."
     ),
     Variable("MONITORING_API_ENABLED", bool, False, "Default of the flag that opens the monitoring endpoints."),
+    Variable("METRICS_OPEN", bool, False, "Lets /metrics be read without a key. Only where the network guards it."),
+    Variable(
+        "PROMETHEUS_MULTIPROC_DIR",
+        str,
+        "",
+        "Empty folder where web processes share request times. Unset: each its own.",
+    ),
     Variable("REDACTION_KEY", str, "", "Keys the audit log's pseudonyms. Unset: derived from SECRET_KEY."),
     Variable(
         "REDACTION_PHONE_REGIONS",

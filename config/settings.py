@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "pipelines",
 ]
 MIDDLEWARE = [
+    "config.http_metrics.HttpMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -132,7 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 HTTPS_ONLY: bool = value("HTTPS_ONLY")
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 SESSION_ENGINE = "config.sessions"
@@ -202,6 +203,7 @@ IR_VALIDATION_MODE: str = value("IR_VALIDATION_MODE") or ("log" if DEBUG else "o
 if IR_VALIDATION_MODE not in {"off", "log", "enforce"}:
     raise ImproperlyConfigured(f"IR_VALIDATION_MODE is {IR_VALIDATION_MODE!r}; it must be off, log or enforce.")
 MONITORING_API_ENABLED: bool = value("MONITORING_API_ENABLED")
+METRICS_OPEN: bool = value("METRICS_OPEN")
 REDACTION_KEY: str = value("REDACTION_KEY")
 REDACTION_PHONE_REGIONS: list[str] = value("REDACTION_PHONE_REGIONS")
 REDACTION_PRESIDIO: bool = value("REDACTION_PRESIDIO")

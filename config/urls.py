@@ -13,6 +13,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("", include("pipelines.prometheus_urls")),
     path("admin/", admin.site.urls),
     path("api/schema", DescriptionView.as_view(), name="openapi"),
     path("api/docs", login_required(TemplateView.as_view(template_name="irline/api_docs.html")), name="api-docs"),
