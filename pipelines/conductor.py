@@ -5,7 +5,6 @@ writes names the revision it decided on; when somebody else was quicker, the row
 made anew.
 """
 
-import json
 import random
 import threading
 import uuid
@@ -76,7 +75,8 @@ class Conductor:
         self.finished = False
         self._dispatcher: Dispatcher | None = None
         self._handlers: Collection[str] | None = None
-        self._step_versions = {version.pk: version for version in step_versions}
+        versions = {version.pk: version for version in step_versions}
+        self._step_versions = {node.key: versions[definitions.frozen_step_version(node)] for node in graph.nodes}
         self._profiles: dict[str, list[MetricProfileItem]] = {}
         self._lock = threading.RLock()
         self._state = self._read() if rows is None else self._state_of(rows, run.revision)
@@ -113,7 +113,7 @@ class Conductor:
         return conductor
 
     def step_version(self, item: Item) -> StepVersion:
-        return self._step_versions[definitions.frozen_step_version(self.graph.node(item.node_key))]
+        return self._step_versions[item.node_key]
 
     def node(self, item: Item) -> Node:
         return self.graph.node(item.node_key)
@@ -239,7 +239,7 @@ class Conductor:
         return decide
 
     def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int, plant: bool = False) -> Settled:
-        records = json.dumps(settlement.records, default=str) if settlement and settlement.records else None
+        records = store.as_json(settlement.records) if settlement and settlement.records else None
         with self._lock:
             while True:
                 with self._state.trying():

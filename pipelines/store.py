@@ -22,6 +22,9 @@ from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
 
+as_json = json.JSONEncoder(default=str, check_circular=False, separators=(",", ":")).encode
+"""JSON text of rows; keys and times become strings."""
+
 CARRY = "SELECT pipelines_carry(%s, %s, %s)::text"
 UNSET = flags.State()
 MAX_RUNS = 100
@@ -49,7 +52,7 @@ class Answer:
 
 def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
     """Make one call of ``pipelines_carry``; ``records`` and ``ir`` are JSON text. On its own it is a transaction."""
-    answer = _ask([_jsonb(json.dumps(call, default=str)), _jsonb(records), _jsonb(ir)])
+    answer = _ask([_jsonb(as_json(call)), _jsonb(records), _jsonb(ir)])
     moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],

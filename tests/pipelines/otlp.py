@@ -65,7 +65,7 @@ def export(*spans: Span, **resource: Any) -> bytes:
 
 
 def packed(body: bytes) -> bytes:
-    return gzip.compress(body)
+    return gzip.compress(body, mtime=0)
 
 
 def as_json(*spans: dict[str, Any]) -> bytes:
