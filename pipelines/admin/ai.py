@@ -4,10 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.text import capfirst
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, rows_link
+from pipelines.ai import template
 from pipelines.models import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
 
 WHY = "What went through a prompt is evidence, so nobody can change it here."
@@ -68,8 +72,22 @@ class AIProcessAdmin(BaseAdmin):
     inlines = (PromptInline,)
 
 
+class AIPromptForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_content(self) -> str:
+        """Refuses a template that can't be read, with its line."""
+        content = str(self.cleaned_data["content"])
+        try:
+            template.check(content)
+        except template.TemplateFault as fault:
+            raise forms.ValidationError(capfirst(str(fault))) from fault
+        return content
+
+
 @admin.register(AIPrompt)
 class AIPromptAdmin(BaseAdmin):
+    """What a prompt that has been asked said stays as it was; whether it is active can still be changed."""
+
+    form = AIPromptForm
     code_fields = ("content",)
     list_display = (
         "__str__",
@@ -84,8 +102,20 @@ class AIPromptAdmin(BaseAdmin):
     list_filter = ("is_active", "is_default", "process")
     search_fields = ("process__key", "content")
     autocomplete_fields = ("process",)
-    fields = ("process", "version", "content", "is_active", "is_default", "ir_validation_mode", "created_at")
-    readonly_fields = ("created_at",)
+    fields = ("process", "version", "content", "is_active", "is_default", "ir_validation_mode", "asked", "created_at")
+    readonly_fields = ("asked", "created_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = ["process", "version", "content"] if obj is not None and obj.data.exists() else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
+
+    @admin.display(description="Asked")
+    def asked(self, obj: AIPrompt) -> Any:
+        """What went through it; where something did, its words are fixed."""
+        if not obj.data.exists():
+            return "Never"
+        link = rows_link(PromptData, "What went through it", ai_prompt__id__exact=obj.pk)
+        return format_html("{}. So its words stay as they are. Add the next version to change them.", link)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("process")

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from pipelines.admin.operating.starting import start_page
 from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
 from pipelines.admin.versions.page import pipeline_page, version_page
+from pipelines.ai.config import PROMPT_HANDLER, config_faults
 from pipelines.definitions import activate_version, create_version
 from pipelines.models import (
     ConcurrencyPool,
@@ -160,10 +162,22 @@ class StepDefinitionAdmin(BaseAdmin):
     inlines = (StepVersionInline,)
 
 
+class StepVersionForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        """Refuses a default config that the handler ``prompt`` could never use."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        config = cleaned.get("default_config")
+        if cleaned.get("handler") == PROMPT_HANDLER and isinstance(config, dict):
+            for fault in config_faults(config):
+                self.add_error("default_config", fault)
+        return cleaned
+
+
 @admin.register(StepVersion)
 class StepVersionAdmin(BaseAdmin):
     """A version that has run keeps its handler and configuration; runs that name it stay explainable."""
 
+    form = StepVersionForm
     why_frozen = "This version has run, so it stays as it is. Add the next version to change the step."
     list_display = ("__str__", linked("step"), "version", "handler", "created_at")
     list_select_related = ("step",)

@@ -12,6 +12,7 @@ from ir_schemas.validation import CompiledSchema, compile_schema
 from pipelines.steps.contract import StepError
 
 MAX_ERRORS = 5
+PROMPT_HANDLER = "prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,9 @@ class PromptConfig:
 
 def read_config(params: Mapping[str, Any]) -> PromptConfig:
     """Raises ``StepError``, with the places, for params that are not as the schema says."""
-    report = _compiled().validate(dict(params), max_errors=MAX_ERRORS)
-    if not report.valid:
-        faults = "; ".join(f"{error.path or '/'}: {error.message}" for error in report.errors)
-        raise StepError("prompt-config-invalid", f"The step's config can't be used. {faults}")
+    faults = config_faults({"prompt": None, **params})
+    if faults:
+        raise StepError("prompt-config-invalid", f"The step's config can't be used. {'; '.join(faults)}")
     retrieve = params.get("retrieve")
     return PromptConfig(
         prompt=params["prompt"],
@@ -62,6 +62,12 @@ def read_config(params: Mapping[str, Any]) -> PromptConfig:
         else Retrieval(retrieve["namespace"], retrieve["query"], int(retrieve.get("topK", 5))),
         script=params.get("script", ()),
     )
+
+
+def config_faults(config: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a config, each with its place. The prompt may be missing: a node can name it later."""
+    report = _compiled().validate({"prompt": "any", **config}, max_errors=MAX_ERRORS)
+    return [f"{error.path or '/'}: {error.message}" for error in report.errors]
 
 
 def _whole(number: float | None) -> int | None:
