@@ -103,6 +103,14 @@ SIDEBAR: dict[str, Any] = {
         {
             "title": "Review",
             "items": [
+                {
+                    "title": "Work through queues",
+                    "icon": "checklist",
+                    "link": reverse_lazy("review:queues"),
+                    "permission": lambda request: (
+                        request.user.has_perm("feedback.review_item") and features.is_on(features.REVIEW, request.user)
+                    ),
+                },
                 _gated(features.REVIEW, "Review queues", "inbox", "feedback.reviewqueue"),
                 _gated(features.REVIEW, "Review items", "ballot", "feedback.reviewitem"),
                 _gated(features.REVIEW, "Answers", "how_to_reg", "feedback.reviewanswer"),

@@ -29,7 +29,7 @@ def json_html(data: Any, *, full_url: str = "") -> SafeString:
         return format_html('<span class="json-empty">{}</span>', json.dumps(data))
     text = pretty_json(data)
     shown = text[:SHOWN_CHARACTERS]
-    block = format_html('<pre class="json" tabindex="0">{}</pre>', _coloured(shown))
+    block = format_html('<pre class="json" tabindex="0">{}</pre>', coloured(shown))
     lines = text.count("\n") + 1
     if lines > OPEN_LINES:
         summary = f"{lines:,} lines, {len(text):,} characters"
@@ -55,9 +55,10 @@ def _cut_note(length: int, full_url: str) -> SafeString:
     return note + link + SafeString("</p>")
 
 
-def _coloured(text: str) -> SafeString:
-    coloured: str = highlight(text, JsonLexer(), _formatter())
-    return mark_safe(coloured)  # noqa: S308 - Pygments' HtmlFormatter escapes what it is given
+def coloured(text: str) -> SafeString:
+    """JSON text as HTML, escaped, with as many lines."""
+    html: str = highlight(text, JsonLexer(), _formatter())
+    return mark_safe(html)  # noqa: S308 - Pygments' HtmlFormatter escapes what it is given
 
 
 @cache

@@ -211,6 +211,7 @@ REVIEW_ENABLED: bool = value("REVIEW_ENABLED")
 FEATURE_DECIDER = "monitoring.flags.is_on"
 CLOSED_ROUTES = {
     "/api/monitoring/": "MONITORING_API_ENABLED",
+    "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
     "/admin/feedback/reviewitem/": "REVIEW_ENABLED",
     "/admin/feedback/reviewanswer/": "REVIEW_ENABLED",

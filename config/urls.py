@@ -14,6 +14,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("", include("pipelines.prometheus_urls")),
+    path("admin/review/", include("pipelines.review.urls")),
     path("admin/", admin.site.urls),
     path("api/schema", DescriptionView.as_view(), name="openapi"),
     path("api/docs", login_required(TemplateView.as_view(template_name="irline/api_docs.html")), name="api-docs"),

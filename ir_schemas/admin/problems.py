@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ir_schemas.linting import lint_schema
 from ir_schemas.validation import (
+    CompiledSchema,
     IRError,
     JsonFault,
     Limits,
@@ -53,7 +54,12 @@ def judge_document(schema: Any, text: str) -> dict[str, Any]:
         document = parse_json(text, DOCUMENT_TEXT)
     except JsonFault as fault:
         return {"valid": False, "errorCount": 1, "problems": [asdict(place_fault(fault))]}
-    report = compile_schema(schema).validate(document, checked=True, source_text=text)
+    return judge(compile_schema(schema), document, text)
+
+
+def judge(compiled: CompiledSchema, document: Any, text: str) -> dict[str, Any]:
+    """``{valid, errorCount, problems}`` for a document that ``parse_json`` has read from ``text``."""
+    report = compiled.validate(document, checked=True, source_text=text)
     problems = [asdict(_of_error(error)) for error in report.errors]
     return {"valid": report.valid, "errorCount": report.error_count, "problems": problems}
 

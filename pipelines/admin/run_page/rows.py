@@ -158,14 +158,15 @@ def _add_metrics(rows: Mapping[uuid.UUID, StepRow]) -> None:
         if result.value is None:
             row.not_measured.append(result.metric.key)
         else:
-            row.metrics.append(_metric_chip(result, result.value))
+            row.metrics.append(metric_chip(result, result.value))
 
 
 VERDICTS = {True: ("✓ ", "passed", "success"), False: ("✗ ", "failed", "danger"), None: ("", "no verdict", "default")}
 PLAIN_UNITS = ("", "ratio")
 
 
-def _metric_chip(result: MetricResult, value: float) -> Chip:
+def metric_chip(result: MetricResult, value: float) -> Chip:
+    """A measured value with its verdict in its colour, linked to its row."""
     mark, verdict, colour = VERDICTS[result.passed]
     unit = "" if result.metric.unit in PLAIN_UNITS else f" {result.metric.unit}"
     measured = f"{number_text(value)}{unit}"

@@ -1,0 +1,134 @@
+"""What a reviewer sees of an item: the output beside what it was made of, in a few queries whatever the item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.db.models import F
+
+from config.canonical import canonical_json
+from feedback.models import ReviewItem
+from feedback.models.queues import ItemKind
+from ir_schemas import active
+from ir_schemas.active import Contract
+from ir_schemas.models import IRArtifact
+from metrics.models import MetricResult
+from pipelines import artifacts
+from pipelines.dag import DagError, ForEachError, Graph
+from pipelines.definitions import frozen_graph
+from pipelines.models import PromptData, PromptResult, SplitAsset, StepRun
+
+MOST_INPUT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a step worked on: its item of a ``forEach`` or its parents' IRs, and its parameters."""
+
+    value: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    is_too_large: bool = False
+
+
+@dataclass
+class Content:
+    """An item with its output. ``document`` is JSON, None where the output is gone; ``faults`` are those recorded.
+
+    ``prompt_data`` is the prompt behind the output, where one was recorded.
+    """
+
+    item: ReviewItem
+    document: Any = None
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    fault_count: int = 0
+    prompt_data: PromptData | None = None
+
+    @property
+    def step_run(self) -> StepRun | None:
+        return self.item.step_run
+
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.document, str)
+
+    @cached_property
+    def contract(self) -> Contract | None:
+        """The schema in force for outputs of this kind now; None where there is none."""
+        if self.item.kind != ItemKind.PROMPT_RESULT:
+            return active.in_force(step_version_id=self.step_run.step_version_id) if self.step_run else None
+        prompt = self.prompt_data.ai_prompt if self.prompt_data else None
+        if prompt is None:
+            return None
+        return active.in_force(prompt_id=prompt.pk) or active.in_force(process_id=prompt.process_id)
+
+    @cached_property
+    def metrics(self) -> list[MetricResult]:
+        """What was measured of the step's last attempt, by the metrics' keys."""
+        if self.step_run is None:
+            return []
+        results = MetricResult.objects.filter(step_run=self.step_run, attempt=self.step_run.attempt)
+        return list(results.select_related("metric").defer("details").order_by("metric__key"))
+
+    @cached_property
+    def given(self) -> Given:
+        """What the output was made of, as far as it is recorded."""
+        step_run = self.step_run
+        if step_run is None:
+            return Given()
+        value = _input_of(step_run)
+        too_large = len(canonical_json(value)) > MOST_INPUT_BYTES
+        return Given(None if too_large else value, step_run.params, too_large)
+
+    @cached_property
+    def pictures(self) -> dict[str, SplitAsset]:
+        """``page`` is the whole page's, ``part`` that of the part the output was made of; those that are stored."""
+        if self.step_run is None or self.item.design_split_id is None:
+            return {}
+        part = self.given.value.get("key") if isinstance(self.given.value, Mapping) else None
+        assets = SplitAsset.objects.filter(split=self.item.design_split_id).exclude(storage_url="").order_by("pk")
+        wanted = assets.filter(kind="page") | assets.filter(meta__key=part or "page")
+        return {"page" if asset.kind == "page" else "part": asset for asset in wanted}
+
+
+def load_content(item: ReviewItem) -> Content:
+    """``item`` should come with its queue, and its step run with run and step version."""
+    if item.kind == ItemKind.PROMPT_RESULT:
+        return _of_prompt(item)
+    found = IRArtifact.objects.filter(pk=item.target_id)
+    if item.kind == ItemKind.MODULE:
+        found = IRArtifact.objects.filter(step_run=item.step_run, attempt=F("step_run__attempt"))
+    artifact = found.first()
+    prompts = PromptData.objects.filter(step_run=item.step_run) if item.step_run_id else PromptData.objects.none()
+    prompt_data = prompts.select_related("ai_prompt__process").first()
+    if artifact is None:
+        return Content(item, prompt_data=prompt_data)
+    return Content(item, artifact.ir_json, artifact.validation_errors, artifact.error_count, prompt_data)
+
+
+def _of_prompt(item: ReviewItem) -> Content:
+    found = PromptResult.objects.select_related("prompt_data__ai_prompt__process").filter(pk=item.target_id).first()
+    return Content(item, found.result, prompt_data=found.prompt_data) if found else Content(item)
+
+
+def _input_of(step_run: StepRun) -> Any:
+    graph = _graph(step_run)
+    if graph is None or step_run.node_key not in graph.children:
+        return None
+    node = graph.node(step_run.node_key)
+    if node.for_each is not None and step_run.map_index is not None:
+        source = graph.node(node.for_each.source)
+        try:
+            return artifacts.item_at(step_run.pipeline_run_id, node.for_each, source, step_run.map_index)
+        except (IRArtifact.DoesNotExist, IndexError, ForEachError):
+            return None
+    parents = {key: artifacts.accepted_ir(step_run.pipeline_run_id, key) for key in node.parents}
+    return {key: ir for key, ir in parents.items() if ir is not None} or None
+
+
+def _graph(step_run: StepRun) -> Graph | None:
+    """None for a document that today's rules refuse."""
+    try:
+        return frozen_graph(step_run.pipeline_run)
+    except DagError:
+        return None

@@ -1,0 +1,1 @@
+"""The screen on which people work through the items of queues."""

@@ -1,0 +1,130 @@
+"""All that the page of one item shows."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from config.json_html import code_html, json_html
+from config.json_lines import noted_lines
+from config.problems import DomainError
+from feedback.models import ReviewAnswer, ReviewAssignment
+from feedback.models.work import VERDICT_COLOURS
+from metrics.models import MetricResult
+from pipelines.admin.ir_views import read_module, read_scores, read_split
+from pipelines.admin.run_page.chips import Chip
+from pipelines.admin.run_page.rows import metric_chip
+from pipelines.review.content import Content
+from pipelines.review.screen.form import Fields, editor_text, question_views
+from pipelines.review.screen.rail import mine_entries, neighbours, queue_entries
+
+State = ReviewAssignment.State
+ANSWERABLE = (State.RESERVED, State.RELEASED, State.EXPIRED)
+
+
+def item_context(
+    assignment: ReviewAssignment, reviewer: User, content: Content, fields: Fields, error: DomainError | None = None
+) -> dict[str, Any]:
+    """For the template; ``error`` is the refusal of what was sent, if it was refused."""
+    queue = assignment.item.queue
+    questions = list(queue.questions.all())
+    mine = mine_entries(queue, reviewer, assignment)
+    takes_answers = assignment.state in ANSWERABLE and assignment.item.state == "open"
+    return {
+        "title": str(assignment.item),
+        "assignment": assignment,
+        "item": assignment.item,
+        "queue": queue,
+        "queues": queue_entries(reviewer),
+        "mine": mine,
+        **neighbours(mine),
+        "takes_answers": takes_answers,
+        "answer": None if takes_answers else _own_answer(assignment),
+        "questions": question_views(questions, fields, error),
+        "fields": fields,
+        "refused": error.message if error else "",
+        "faults": [each for each in error.errors if not str(each.get("path", "")).startswith("/answers/")]
+        if error
+        else [],
+        "is_text": content.is_text,
+        "editor": editor_text(content, fields) if takes_answers and content.document is not None else None,
+        "contract": content.contract,
+        **_output(assignment, content),
+        **_input(assignment, content),
+        "metrics": [_metric(each) for each in content.metrics],
+    }
+
+
+def _own_answer(assignment: ReviewAssignment) -> dict[str, Any] | None:
+    given = ReviewAnswer.objects.filter(assignment=assignment).first()
+    if given is None:
+        return None
+    return {
+        "given": given,
+        "verdict": Chip(given.get_verdict_display(), VERDICT_COLOURS[given.verdict]),
+        "answers": given.answers.items(),
+        "correction": json_html(given.correction) if given.correction is not None else "",
+    }
+
+
+def _output(assignment: ReviewAssignment, content: Content) -> dict[str, Any]:
+    document = content.document
+    if document is None:
+        return {"is_gone": True}
+    if isinstance(document, str):
+        return {"text": code_html(document)}
+    ir = document if isinstance(document, dict) else {}
+    split = read_split(ir.get("source"), ir.get("parts"), ir.get("boundsSource"))
+    module = read_module(ir.get("module"), ir.get("kind"))
+    lines, line_count = noted_lines(document, _notes(content))
+    row = {
+        "step_run": content.step_run,
+        "picture_url": _picture_url(assignment, content, "page") if split else "",
+        "preview_url": reverse("review:preview", args=[assignment.pk]),
+        "scores": read_scores(ir),
+    }
+    return {
+        "row": row,
+        "split": split,
+        "module": module,
+        "scores": row["scores"],
+        "lines": lines,
+        "line_count": line_count,
+        "fault_count": content.fault_count,
+        "recorded_faults": content.faults,
+    }
+
+
+def _notes(content: Content) -> dict[str, list[str]]:
+    notes = defaultdict(list)
+    for fault in content.faults:
+        notes[str(fault.get("path", ""))].append(" ".join(filter(None, (fault.get("message"), fault.get("hint")))))
+    return notes
+
+
+def _input(assignment: ReviewAssignment, content: Content) -> dict[str, Any]:
+    given, prompt = content.given, content.prompt_data
+    return {
+        "design": assignment.item.design_split,
+        "given": json_html(given.value) if given.value is not None else "",
+        "given_is_too_large": given.is_too_large,
+        "params": json_html(given.params) if given.params else "",
+        "prompt": code_html(prompt.prompt) if prompt else "",
+        "prompt_name": str(prompt.ai_prompt) if prompt and prompt.ai_prompt else "",
+        "prompt_context": json_html(prompt.context) if prompt and prompt.context else "",
+        "part_picture_url": _picture_url(assignment, content, "part"),
+        "page_picture_url": _picture_url(assignment, content, "page"),
+    }
+
+
+def _picture_url(assignment: ReviewAssignment, content: Content, which: str) -> str:
+    return reverse("review:picture", args=[assignment.pk, which]) if which in content.pictures else ""
+
+
+def _metric(result: MetricResult) -> Chip:
+    """Without its link: a reviewer need not be able to open the row's page."""
+    if result.value is None:
+        return Chip(f"{result.metric.key}: not measured")
+    chip = metric_chip(result, result.value)
+    return Chip(chip.text, chip.colour, title=chip.title)

@@ -1,0 +1,86 @@
+"""What stands beside an item: the queues, and the reviewer's own work in this one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, IntegerField
+from django.db.models.expressions import RawSQL
+from django.urls import reverse
+
+from feedback.models import ReviewAssignment, ReviewQueue
+from feedback.models.work import ASSIGNMENT_COLOURS
+from pipelines.admin.run_page.chips import Chip
+
+MOST_QUEUES = 50
+MOST_MINE = 30
+COUNTED = 999
+
+# Counting stops where nobody cares any more: a queue may hold a hundred thousand items.
+WAITING = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM feedback_reviewitem item
+        WHERE item.queue_id = feedback_reviewqueue.id AND item.state = 'open' AND item.free_slots >= 1
+        LIMIT %s
+    ) counted
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """``waiting`` is how many items wait for anybody, as text; ``mine`` how many the reviewer has answered."""
+
+    queue: ReviewQueue
+    waiting: str
+    mine: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MineEntry:
+    title: str
+    state: Chip
+    url: str
+    is_current: bool
+
+
+def queue_entries(reviewer: User) -> list[QueueEntry]:
+    """The active queues by name, in two queries."""
+    waiting = RawSQL(WAITING, [COUNTED + 1], output_field=IntegerField())  # noqa: S611 - a constant
+    queues = ReviewQueue.objects.filter(is_active=True).annotate(waiting=waiting).order_by("name", "key")
+    own = ReviewAssignment.objects.filter(reviewer=reviewer, state=ReviewAssignment.State.SUBMITTED)
+    mine = dict(own.order_by().values_list("item__queue").annotate(n=Count("pk")))
+    return [
+        QueueEntry(queue, _counted(queue.waiting), mine.get(queue.pk, 0), reverse("review:queue", args=[queue.key]))
+        for queue in queues[:MOST_QUEUES]
+    ]
+
+
+def mine_entries(queue: ReviewQueue, reviewer: User, current: ReviewAssignment | None = None) -> list[MineEntry]:
+    """The reviewer's latest items in the queue, the oldest of them first."""
+    own = ReviewAssignment.objects.filter(item__queue=queue, reviewer=reviewer).select_related("item")
+    latest = list(own.defer("draft").order_by("-claimed_at", "-pk")[:MOST_MINE])
+    if current is not None and current not in latest:
+        latest.append(current)
+    return [
+        MineEntry(
+            title=str(each.item),
+            state=Chip(each.get_state_display(), ASSIGNMENT_COLOURS[each.state]),
+            url=reverse("review:item", args=[each.pk]),
+            is_current=each == current,
+        )
+        for each in reversed(latest)
+    ]
+
+
+def neighbours(mine: list[MineEntry]) -> dict[str, str]:
+    """The addresses of the items before and after the current one; empty where there is none."""
+    place = next((index for index, each in enumerate(mine) if each.is_current), None)
+    if place is None:
+        return {"before": "", "after": ""}
+    before, after = mine[place - 1 : place] if place else [], mine[place + 1 : place + 2]
+    return {"before": before[0].url if before else "", "after": after[0].url if after else ""}
+
+
+def _counted(count: Any) -> str:
+    return f"more than {COUNTED}" if count > COUNTED else str(count)

@@ -1,0 +1,186 @@
+"""The pages of the review screen. Whoever may review sees the queues, and of the items those they have claimed."""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from config.problems import DomainError, problem
+from feedback import services
+from feedback.models import ReviewAssignment, ReviewQueue
+from pipelines.admin.module_preview import preview_response
+from pipelines.admin.pictures import is_picture, picture_response
+from pipelines.review.content import Content, load_content
+from pipelines.review.corrections import MOST_CHARACTERS, judge_text
+from pipelines.review.filling import fill
+from pipelines.review.screen.form import Fields, answer_of, fields_of_draft, fields_sent, read_draft
+from pipelines.review.screen.page import item_context
+from pipelines.review.screen.rail import mine_entries, queue_entries
+from pipelines.review.submitting import submit
+
+REVIEW = "feedback.review_item"
+CURATE = "feedback.curate_review"
+RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run", "item__step_run__step_version__step")
+
+
+def reviewing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For staff who may review."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.has_perm(REVIEW):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return cast(Callable[..., HttpResponse], admin.site.admin_view(guarded))
+
+
+@reviewing
+@require_GET
+def queues(request: HttpRequest) -> HttpResponse:
+    """The queues, with what waits in each."""
+    return _page(request, "queues", title="Review", queues=queue_entries(_user(request)))
+
+
+@reviewing
+@require_http_methods(["GET", "POST"])
+def queue(request: HttpRequest, key: str) -> HttpResponse:
+    """A queue's instructions and one's own work in it; posting claims the next item."""
+    found = get_object_or_404(ReviewQueue, key=key)
+    if request.method == "POST":
+        return _next(request, found, besides=_uuid(request.POST.get("besides", "")))
+    reviewer = _user(request)
+    return _page(
+        request,
+        "queue",
+        title=found.name,
+        queue=found,
+        queues=queue_entries(reviewer),
+        mine=mine_entries(found, reviewer),
+        may_curate=request.user.has_perm(CURATE),
+    )
+
+
+@reviewing
+@require_POST
+def fill_queue(request: HttpRequest, key: str) -> HttpResponse:
+    """Follow the queue's rule now, for those who may curate."""
+    if not request.user.has_perm(CURATE):
+        raise PermissionDenied
+    found = get_object_or_404(ReviewQueue, key=key)
+    try:
+        messages.success(request, f"{fill(found)} items were added.")
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    return redirect("review:queue", key)
+
+
+@reviewing
+@require_http_methods(["GET", "POST"])
+def item(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """An item that the reviewer has claimed; posting answers, skips or gives it back, and goes on to the next."""
+    assignment, reviewer = _own(request, pk), _user(request)
+    content = load_content(assignment.item)
+    if request.method == "GET":
+        return _item_page(request, assignment, content, fields_of_draft(assignment.draft))
+    sent = fields_sent(request.POST, content)
+    try:
+        _act(request, assignment, content, sent)
+    except DomainError as refusal:
+        assignment.refresh_from_db(fields=["state", "reserved_until"])
+        context = item_context(assignment, reviewer, content, sent, refusal)
+        return _page(request, "item", status=refusal.status, **context)
+    if request.POST.get("verdict") == "release":
+        return redirect("review:queue", assignment.item.queue.key)
+    return _next(request, assignment.item.queue)
+
+
+@reviewing
+@require_POST
+def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Keep what is in the fields, and the reservation with it."""
+    try:
+        kept = services.save_draft(assignment_id=pk, reviewer=_user(request), draft=read_draft(request.body))
+    except DomainError as refusal:
+        return problem(refusal.status, refusal.code, refusal.message)
+    return JsonResponse({"reservedUntil": kept.reserved_until})
+
+
+@reviewing
+@require_POST
+def check(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """What is wrong with a correction as it is typed."""
+    content = load_content(_own(request, pk).item)
+    text = request.body[: 4 * MOST_CHARACTERS].decode(errors="replace")
+    return JsonResponse(judge_text(content, text))
+
+
+@reviewing
+@require_GET
+def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The item's module, for a frame that can do nothing but show it."""
+    assignment = _own(request, pk)
+    return preview_response(load_content(assignment.item).document, assignment.item.design_split)
+
+
+@reviewing
+@require_GET
+def picture(request: HttpRequest, pk: uuid.UUID, which: str) -> HttpResponse:
+    """The picture of the item's page, or of the part that it was made of."""
+    asset = load_content(_own(request, pk).item).pictures.get(which)
+    if asset is None or not is_picture(asset.storage_url):
+        raise Http404("There is no such picture.")
+    return cast(HttpResponse, picture_response(asset.storage_url))
+
+
+def _act(request: HttpRequest, assignment: ReviewAssignment, content: Content, sent: Fields) -> None:
+    verdict, reviewer = request.POST.get("verdict"), _user(request)
+    if verdict == "skip":
+        services.skip(assignment_id=assignment.pk, reviewer=reviewer, note=request.POST.get("note", ""))
+    elif verdict == "release":
+        services.release(assignment_id=assignment.pk, reviewer=reviewer)
+    else:
+        questions = list(assignment.item.queue.questions.all())
+        answer = answer_of(sent, request.POST, content, questions)
+        submit(assignment=assignment, reviewer=reviewer, answer=answer, content=content)
+
+
+def _next(request: HttpRequest, found: ReviewQueue, besides: uuid.UUID | None = None) -> HttpResponse:
+    claimed = services.claim_next(queue=found, reviewer=_user(request), besides=besides)
+    if claimed is None:
+        messages.info(request, "Nothing is left for you in this queue now.")
+        return redirect("review:queue", found.key)
+    return redirect("review:item", claimed.pk)
+
+
+def _own(request: HttpRequest, pk: uuid.UUID) -> ReviewAssignment:
+    rows = ReviewAssignment.objects.select_related(*RELATIONS)
+    return get_object_or_404(rows, pk=pk, reviewer=_user(request))
+
+
+def _item_page(request: HttpRequest, assignment: ReviewAssignment, content: Content, fields: Any) -> HttpResponse:
+    return _page(request, "item", **item_context(assignment, _user(request), content, fields))
+
+
+def _page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    known = admin.site.each_context(request)
+    return TemplateResponse(request, f"review/{name}.html", {**known, **context}, status=status)
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,184 @@
+"""The review screen in a real browser: accessible, by keyboard alone, saving by itself, closed to a module's code."""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from ir_schemas.models import IRSchema
+from ir_schemas.services import activate_version, create_version
+from monitoring.flags import Key, set_flag
+from tests import factories
+from tests.browser.conftest import Admin, Screen
+from tests.browser.test_admin import each_screen, faults, picture
+
+FAULT = {"path": "/parts/1/label", "code": "type", "message": "The label must be text.", "hint": "Name the part."}
+HOSTILE = "<script>parent.hacked = 1; fetch('/healthz')</script><img src='/healthz'><h2>Hero</h2>"
+
+
+@pytest.fixture
+def queue(transactional_db: None) -> ReviewQueue:
+    """A split with a fault at a place, a module, and a plain document, in this order."""
+    set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
+    made: ReviewQueue = factories.ReviewQueueFactory(
+        key="modules",
+        name="Modules of the shop",
+        instructions="Compare.\n\nThen answer.",
+        rubric="Pass: could go live.",
+    )
+    factories.ReviewQuestionFactory(queue=made, key="faithful", label="Does it show what the page shows?", order=1)
+    factories.ReviewQuestionFactory(
+        queue=made, key="kind", label="What is it?", kind="category", options=["hero", "gallery", "text"], order=2
+    )
+    factories.ReviewQuestionFactory(
+        queue=made, key="minutes", label="Minutes to mend it", kind="number", is_required=False, order=3
+    )
+    _add_split(made)
+    _add(made, module("<h2>Hero</h2>"))
+    _add(made, {"title": "A title", "tags": ["one", "two"]})
+    return made
+
+
+def module(html: str) -> dict[str, object]:
+    return {"module": {"name": "hero", "label": "Hero", "css": "", "fields": []}, "renderedHtml": html}
+
+
+def _add(queue: ReviewQueue, document: object, **more: object) -> ReviewItem:
+    artifact = factories.IRArtifactFactory(ir_json=document, **more)
+    for passed in (True, False):
+        factories.MetricResultFactory(step_run=artifact.step_run, passed=passed)
+    item: ReviewItem = factories.ReviewItemFactory(queue=queue, target_id=artifact.pk)
+    return item
+
+
+def _add_split(queue: ReviewQueue) -> None:
+    parts = [
+        {"key": f"p{n}", "label": label, "kind": "hero", "bounds": {"x": 0, "y": n / 2, "width": 1, "height": 0.5}}
+        for n, label in enumerate(["Top", 7])
+    ]
+    ir = {"source": {"width": 40, "height": 60}, "parts": parts, "boundsSource": "rendered"}
+    item = _add(queue, ir, outcome="invalid", is_valid=False, error_count=1, validation_errors=[FAULT])
+    design = item.step_run.pipeline_run.design_split
+    ReviewItem.objects.filter(pk=item.pk).update(design_split=design)
+    name = default_storage.save("page.png", ContentFile(picture()))
+    factories.SplitAssetFactory(split=design, kind="page", storage_url=name)
+
+
+def begin(admin: Admin, page: Page) -> None:
+    admin.open(page, reverse("review:queue", args=["modules"]))
+    page.get_by_role("button", name="Go to the next item").click()
+    expect(page.locator("[data-review]")).to_be_visible()
+
+
+@each_screen
+def test_the_screen_is_accessible(admin: Admin, screen: Screen, queue: ReviewQueue) -> None:
+    page = admin.page(screen)
+    found = {}
+    for path in (reverse("review:queues"), reverse("review:queue", args=["modules"])):
+        admin.open(page, path)
+        found[path] = faults(page)
+    begin(admin, page)
+    for number in range(3):
+        page.locator(".corrector summary").click()
+        found[number] = faults(page)
+        page.locator("[data-ahead] button, [data-ahead] a").last.click()
+        page.wait_for_load_state()
+
+    assert {path: each for path, each in found.items() if each} == {}
+    assert admin.errors == []
+
+
+def test_a_queue_is_worked_off_by_keyboard_alone(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    for number, verdict in enumerate("axs"):
+        expect(page.locator("h1")).to_contain_text(f"Item {_number_of(number)}")
+        page.keyboard.press("1")
+        page.keyboard.press("3")
+        with page.expect_navigation():
+            page.keyboard.press(verdict)
+
+    expect(page.get_by_text("Nothing is left for you")).to_be_visible()
+    answers = ReviewAnswer.objects.order_by("id").values_list("verdict", "answers__faithful", "answers__kind")
+    assert list(answers) == [("accept", "pass", "text"), ("reject", "pass", "text")]
+    assert ReviewAssignment.objects.filter(state="skipped").count() == 1
+    assert ReviewAnswer.objects.earliest("id").duration_ms > 0
+
+
+def _number_of(place: int) -> str:
+    return ReviewItem.objects.order_by("id")[place].title.removeprefix("Item ")
+
+
+def test_the_items_one_holds_are_a_key_apart(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+    first = page.url
+
+    with page.expect_navigation():
+        page.keyboard.press("j")
+    second = page.url
+    with page.expect_navigation():
+        page.keyboard.press("k")
+
+    assert page.url == first != second
+    assert ReviewAssignment.objects.filter(state="reserved").count() == 2
+
+
+def test_what_is_typed_saves_itself_and_a_line_takes_a_comment(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+
+    page.locator('.json-line[data-path="/parts/1/label"]').click()
+    page.keyboard.type("Not a label.")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    page.reload()
+
+    assert page.locator("[name=remark_path]").first.input_value() == "/parts/1/label"
+    assert page.locator("[name=remark_comment]").first.input_value() == "Not a label."
+    assert ReviewAssignment.objects.get().draft["remarks"] == [{"path": "/parts/1/label", "comment": "Not a label."}]
+    assert not ReviewAnswer.objects.exists(), "Enter in a field sends nothing"
+
+
+def test_a_correction_is_checked_as_it_is_typed(admin: Admin, queue: ReviewQueue) -> None:
+    item = ReviewItem.objects.earliest("id")
+    schema = {"properties": {"parts": {"type": "array"}}, "required": ["parts"]}
+    activate_version(schema=create_version(model=IRSchema, owner=item.step_run.step_version, schema=schema))
+    page = admin.page()
+    begin(admin, page)
+
+    page.keyboard.press("e")
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"parts": 1}')
+    expect(page.locator(".editor-status")).to_contain_text("1 to mend")
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"parts": []}')
+    expect(page.locator(".editor-status")).to_contain_text("Valid.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    page.keyboard.press("1")
+    with page.expect_navigation():
+        page.keyboard.press("c")
+
+    assert ReviewAnswer.objects.get().correction == {"parts": []}
+
+
+def test_what_a_model_wrote_runs_and_loads_nothing(admin: Admin, queue: ReviewQueue) -> None:
+    factories.ReviewItemFactory(
+        queue=queue, priority=9, target_id=factories.IRArtifactFactory(ir_json=module(HOSTILE)).pk
+    )
+    page = admin.page()
+    loaded: list[str] = []
+    page.on("requestfinished", lambda request: loaded.append(request.url))
+    begin(admin, page)
+
+    expect(page.frame_locator(".review-preview iframe").get_by_text("Hero")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+    assert any(url.endswith("/preview") for url in loaded)
+    assert [url for url in loaded if "healthz" in url] == []

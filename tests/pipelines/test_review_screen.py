@@ -1,0 +1,335 @@
+"""The review screen: what it shows, what it takes, and to whom it is open."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from feedback import services
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from ir_schemas.models import IRArtifact, IRSchema
+from ir_schemas.services import activate_version, create_version
+from monitoring.flags import Key, set_flag
+from pipelines.models import StepRun
+from pipelines.seeding import plant
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def review_on(db: None) -> None:
+    set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
+
+
+@pytest.fixture
+def ann(client: Client) -> User:
+    """A reviewer by her group alone, signed in."""
+    plant()
+    user: User = factories.UserFactory(username="ann", is_staff=True)
+    user.groups.add(Group.objects.get(name="reviewer"))
+    client.force_login(user)
+    return user
+
+
+def queue_with(document: Any, **more: Any) -> ReviewQueue:
+    queue: ReviewQueue = factories.ReviewQueueFactory(key="q", **more)
+    add(queue, document)
+    return queue
+
+
+def add(queue: ReviewQueue, document: Any, step_run: StepRun | None = None, **more: Any) -> ReviewItem:
+    made = {"step_run": step_run} if step_run else {}
+    artifact = factories.IRArtifactFactory(ir_json=document, **made, **more)
+    item: ReviewItem = factories.ReviewItemFactory(queue=queue, target_id=artifact.pk)
+    return item
+
+
+def claim(client: Client, **data: Any) -> str:
+    answer = client.post(reverse("review:queue", args=["q"]), data)
+    assert answer.status_code == 302
+    return str(answer.headers["Location"])
+
+
+def text_of(client: Client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def send(client: Client, url: str, verdict: str, **data: Any) -> Any:
+    return client.post(url, {"verdict": verdict, **data})
+
+
+def test_a_reviewer_works_a_queue_off(client: Client, ann: User) -> None:
+    queue = queue_with({"parts": ["a"]}, instructions="Look closely.")
+    add(queue, {"parts": ["b"]})
+    factories.ReviewQuestionFactory(queue=queue, key="fits", label="Does it fit?")
+
+    assert "2 wait" in text_of(client, reverse("review:queues"))
+    assert "Look closely." in text_of(client, reverse("review:queue", args=["q"]))
+    first = claim(client)
+    assert "Does it fit?" in text_of(client, first)
+    second = send(client, first, "accept", **{"q.fits": "pass", "comments": "Good."}).headers["Location"]
+    assert second != first
+    end = send(client, second, "reject", **{"q.fits": "fail"})
+
+    assert end.headers["Location"] == reverse("review:queue", args=["q"])
+    assert "Nothing is left for you" in text_of(client, end.headers["Location"])
+    assert list(ReviewAnswer.objects.order_by("id").values_list("verdict", "answers", "comments")) == [
+        ("accept", {"fits": "pass"}, "Good."),
+        ("reject", {"fits": "fail"}, ""),
+    ]
+    assert "Your answer" in text_of(client, first)
+
+
+def test_what_is_refused_comes_back_with_all_that_was_typed(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    factories.ReviewQuestionFactory(queue=queue, key="fits", label="Fits")
+    factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number", maximum=5)
+    url = claim(client)
+
+    refused = send(client, url, "accept", **{"q.score": "seven", "comments": "typed <b>"})
+
+    page = refused.content.decode()
+    assert refused.status_code == 400
+    assert "Fits: answer this question." in page
+    assert "Score: give a number." in page
+    assert "typed &lt;b&gt;" in page
+    assert 'value="seven"' in page
+    assert "data-kept" not in page
+    assert send(client, url, "nonsense", **{"q.fits": "pass"}).status_code == 400
+    assert not ReviewAnswer.objects.exists()
+    assert send(client, url, "accept", **{"q.fits": "pass", "q.score": "4.5"}).status_code == 302
+    assert ReviewAnswer.objects.get().answers == {"fits": "pass", "score": 4.5}
+
+
+def schema_in_force(step_run: StepRun) -> IRSchema:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    made = create_version(model=IRSchema, owner=step_run.step_version, schema=schema)
+    activate_version(schema=made)
+    return IRSchema.objects.get(pk=made.pk)
+
+
+def test_a_correction_must_fit_the_schema_in_force_and_change_something(client: Client, ann: User) -> None:
+    step_run = factories.StepRunFactory(completed=True)
+    schema = schema_in_force(step_run)
+    queue = factories.ReviewQueueFactory(key="q")
+    fault = {"path": "/a", "code": "type", "message": "This must be an integer.", "hint": "Send 1."}
+    add(queue, {"a": "x"}, step_run, outcome="invalid", is_valid=False, error_count=1, validation_errors=[fault])
+    url = claim(client)
+
+    page = text_of(client, url)
+    assert page.count("This must be an integer.") == 2, "in the list of faults, and at its line"
+    for text, reason in (
+        ("{", "The correction at /"),
+        ('{"a": "x"}', "changes nothing"),
+        ('{"a": "y"}', "The correction at /a"),
+        ("null", "null is no output"),
+    ):
+        refused = send(client, url, "correct", correction=text)
+        assert refused.status_code == 400
+        assert reason in refused.content.decode()
+        judged = client.post(f"{url}check", text, content_type="text/plain").json()
+        assert judged["valid"] is False
+    assert client.post(f"{url}check", '{\n"a": "y"}', content_type="text/plain").json()["problems"][0]["line"] == 2
+    assert client.post(f"{url}check", '{"a": 2}', content_type="text/plain").json()["valid"] is True
+
+    assert send(client, url, "correct", correction='{"a": 2}').status_code == 302
+    given = ReviewAnswer.objects.get()
+    assert (given.correction, given.corrected_under) == ({"a": 2}, schema.pk)
+
+
+def test_a_text_is_corrected_as_text(client: Client, ann: User) -> None:
+    result = factories.PromptResultFactory(result="A hero.\nTwo lines.")
+    queue = factories.ReviewQueueFactory(key="q", kind="prompt_result")
+    factories.ReviewItemFactory(queue=queue, kind="prompt_result", target_id=result.pk, step_run=None)
+    url = claim(client)
+
+    page = text_of(client, url)
+    assert "Describe the hero." in page
+    assert client.post(f"{url}check", "{", content_type="text/plain").json()["valid"] is True
+    same = send(client, url, "correct", correction="A hero.\r\nTwo lines.")
+    assert "changes nothing" in same.content.decode()
+    send(client, url, "correct", correction="A hero!\r\nTwo lines.")
+    assert ReviewAnswer.objects.get().correction == "A hero!\nTwo lines."
+
+
+def test_a_draft_is_kept_and_shown_again(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+    draft = {"answers": {}, "correction": '{"a": 2', "comments": "half", "remarks": [{"path": "/a", "comment": "why"}]}
+
+    kept = client.post(f"{url}draft", json.dumps(draft), content_type="application/json")
+
+    assert kept.status_code == 200
+    assert kept.json()["reservedUntil"]
+    page = text_of(client, url)
+    assert all(part in page for part in ("data-kept", "half", 'value="/a"', 'value="why"', "{&quot;a&quot;: 2"))
+    for body in ("{", "[]", '{"comments": "\\u0000"}'):
+        refused = client.post(f"{url}draft", body, content_type="application/json")
+        assert refused.status_code == 400, body
+        assert refused.json()["code"] == "invalid-input"
+    assert ReviewAssignment.objects.get().draft["comments"] == "half"
+
+
+@pytest.mark.parametrize("draft", [[], {"answers": 3, "remarks": [1, {"path": 2}], "comments": {}}, {"remarks": {}}])
+def test_a_draft_of_another_shape_breaks_no_page(draft: Any, client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+    ReviewAssignment.objects.update(draft=draft)
+
+    assert client.get(url).status_code == 200
+
+
+def test_skipping_and_giving_back(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    add(queue, {"a": 2})
+    first = claim(client)
+    ahead = claim(client, besides=str(ReviewAssignment.objects.get().pk))
+    assert first != ahead
+
+    assert send(client, first, "release").headers["Location"] == reverse("review:queue", args=["q"])
+    assert send(client, ahead, "skip").headers["Location"] == first
+    assert set(ReviewAssignment.objects.values_list("state", flat=True)) == {"skipped", "reserved"}
+    assert "You skipped it" in text_of(client, ahead)
+    late = send(client, ahead, "accept")
+    assert late.status_code == 409
+    assert "Go on to the next." in late.content.decode()
+
+
+def test_an_item_is_open_to_who_holds_it_alone(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    bob = factories.UserFactory()
+    theirs = services.claim_next(queue=queue, reviewer=bob)
+    assert theirs is not None
+    url = reverse("review:item", args=[theirs.pk])
+
+    assert client.get(url).status_code == 404
+    assert client.get(f"{url}preview").status_code == 404
+    assert client.get(f"{url}picture/page").status_code == 404
+    assert send(client, url, "accept").status_code == 404
+    assert client.post(f"{url}draft", "{}", content_type="application/json").status_code == 404
+    assert client.post(f"{url}check", "{}", content_type="text/plain").status_code == 404
+
+
+def test_the_screen_is_for_reviewers_while_review_is_on(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    pages = [reverse("review:queues"), reverse("review:queue", args=["q"]), claim(client)]
+
+    assert client.post(reverse("review:fill", args=["q"])).status_code == 403
+    set_flag(key=Key.REVIEW_ENABLED, value="off", reason="test")
+    assert [client.get(page).status_code for page in pages] == [404] * 3
+    set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
+    client.force_login(factories.UserFactory(is_staff=True))
+    assert [client.get(page).status_code for page in pages] == [403] * 3
+    client.force_login(factories.UserFactory())
+    assert [client.get(page).status_code for page in pages] == [302] * 3
+
+
+def test_a_curator_fills_a_queue_here(client: Client, ann: User) -> None:
+    ann.groups.add(Group.objects.get(name="curator"))
+    factories.IRArtifactFactory()
+    queue = factories.ReviewQueueFactory(key="q")
+
+    page = client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
+
+    assert "1 items were added" in page
+    assert queue.items.count() == 1
+    ReviewQueue.objects.update(metric=factories.MetricDefinitionFactory(target=None))
+    assert "has no target" in client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
+
+
+def test_a_split_is_drawn_over_its_page(client: Client, ann: User) -> None:
+    step_run = factories.StepRunFactory(completed=True)
+    parts = [{"key": "p", "label": "Hero", "kind": "hero", "bounds": {"x": 0, "y": 0, "width": 1, "height": 0.5}}]
+    queue = factories.ReviewQueueFactory(key="q")
+    item = add(queue, {"source": {"width": 9, "height": 9}, "parts": parts, "boundsSource": "rendered"}, step_run)
+    ReviewItem.objects.filter(pk=item.pk).update(design_split=step_run.pipeline_run.design_split)
+    name = default_storage.save("page.png", ContentFile(b"picture"))
+    factories.SplitAssetFactory(split=step_run.pipeline_run.design_split, kind="page", storage_url=name)
+    url = claim(client)
+
+    page = text_of(client, url)
+    assert "hero: Hero" in page
+    assert f"{url}picture/page" in page
+    shown = client.get(f"{url}picture/page")
+    assert b"".join(shown.streaming_content) == b"picture"
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+
+
+def test_a_module_is_shown_in_a_frame_that_can_do_nothing(client: Client, ann: User) -> None:
+    hostile = "<script>parent.hacked = 1</script><h2>Hero</h2>"
+    made = factories.StepRunFactory(completed=True)
+    factories.IRArtifactFactory(
+        step_run=made, ir_json={"module": {"name": "hero", "css": "", "fields": []}, "renderedHtml": hostile}
+    )
+    module = factories.ModuleTemplateFactory(name="hero")
+    queue = factories.ReviewQueueFactory(key="q", kind="module")
+    factories.ReviewItemFactory(queue=queue, kind="module", target_id=module.pk, module=module, step_run=made)
+    url = claim(client)
+
+    page = text_of(client, url)
+    assert '<iframe sandbox=""' in page
+    assert "<script>parent" not in page
+    preview = client.get(f"{url}preview")
+    assert preview.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_an_output_that_is_gone_can_be_skipped(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+    IRArtifact.objects.all().delete()
+
+    assert "no longer kept" in text_of(client, url)
+    assert send(client, url, "skip").status_code == 302
+
+
+def test_the_input_of_an_item_of_a_fan_out_is_its_part(client: Client, ann: User) -> None:
+    nodes = [
+        {"key": "split", "stepVersionId": str(factories.StepVersionFactory().pk)},
+        {
+            "key": "make",
+            "stepVersionId": str(factories.StepVersionFactory().pk),
+            "dependsOn": ["split"],
+            "forEach": "split.parts",
+        },
+    ]
+    run = factories.PipelineRunFactory(dag={"nodes": nodes})
+    split = factories.StepRunFactory(pipeline_run=run, node_key="split", completed=True)
+    factories.IRArtifactFactory(step_run=split, ir_json={"parts": [{"key": "one"}, {"key": "the second part"}]})
+    made = factories.StepRunFactory(pipeline_run=run, node_key="make", map_index=1, completed=True)
+    queue = factories.ReviewQueueFactory(key="q")
+    add(queue, {"a": 1}, made)
+
+    page = text_of(client, claim(client))
+
+    assert "the second part" in page
+    assert ">&quot;one&quot;<" not in page
+
+
+def test_an_item_costs_the_same_in_a_long_queue(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    url = claim(client)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            text_of(client, url)
+        return len(captured)
+
+    few = queries()
+    for _ in range(20):
+        add(queue, {"a": 1})
+        factories.ReviewQueueFactory()
+    services.claim_next(queue=queue, reviewer=ann, besides=ReviewAssignment.objects.get().pk)
+    factories.MetricResultFactory(step_run=ReviewAssignment.objects.earliest("pk").item.step_run)
+
+    assert queries() == few
+    assert few < 30
