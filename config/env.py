@@ -56,6 +56,8 @@ VARIABLES = (
     Variable(
         "REDACTION_PRESIDIO", bool, False, "Also looks with Microsoft Presidio (the extra pii): names and places."
     ),
+    Variable("SYNTHETIC_KEY", str, "", "API key that manage.py synthetic_checks asks with."),
+    Variable("SYNTHETIC_WEBHOOK", str, "", "http(s) address that manage.py synthetic_checks tells of failures."),
     Variable("REVIEW_ENABLED", bool, False, "Default of the flag that opens the review queues."),
     Variable("DESIGN_ALLOW_PRIVATE_ADDRESSES", bool, False, "Lets a design be fetched from a private address."),
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),
