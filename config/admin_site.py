@@ -116,6 +116,8 @@ SIDEBAR: dict[str, Any] = {
                 _gated(features.REVIEW, "Answers", "how_to_reg", "feedback.reviewanswer"),
                 _model("Review feedback", "rate_review", "feedback.reviewfeedback"),
                 _model("Ground truth", "verified", "feedback.groundtruth"),
+                _gated(features.REVIEW, "Ground truth sets", "library_add_check", "feedback.groundtruthset"),
+                _gated(features.REVIEW, "Items of sets", "playlist_add_check", "feedback.groundtruthsetitem"),
             ],
         },
         {

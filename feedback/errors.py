@@ -37,3 +37,15 @@ class InvalidCorrection(InvalidInput):
     """The correction is no document, breaks the schema in force, or changes nothing."""
 
     code = "review-correction-invalid"
+
+
+class SetFrozen(DomainError):
+    """The set of ground truth stays as it is."""
+
+    code = "ground-truth-set-frozen"
+
+
+class ImportRefused(InvalidInput):
+    """Nothing was imported; ``errors`` lists the reasons by line."""
+
+    code = "ground-truth-import-refused"

@@ -12,6 +12,8 @@ from knox.models import AuthToken
 
 from feedback.models import (
     GroundTruth,
+    GroundTruthSet,
+    GroundTruthSetItem,
     ReviewAnswer,
     ReviewAssignment,
     ReviewFeedback,
@@ -450,6 +452,24 @@ class GroundTruthFactory(DjangoModelFactory):
     reference_id = factory.Sequence(lambda n: f"page-{n}")
     version = 1
     data = factory.LazyFunction(lambda: {"parts": []})
+
+
+class GroundTruthSetFactory(DjangoModelFactory):
+    class Meta:
+        model = GroundTruthSet
+
+    key = factory.Sequence(lambda n: f"set_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+
+
+class GroundTruthSetItemFactory(DjangoModelFactory):
+    class Meta:
+        model = GroundTruthSetItem
+
+    truth_set = factory.SubFactory(GroundTruthSetFactory)
+    ground_truth = factory.SubFactory(GroundTruthFactory)
+    scope = factory.SelfAttribute("ground_truth.scope")
+    reference_id = factory.SelfAttribute("ground_truth.reference_id")
 
 
 class ReviewQueueFactory(DjangoModelFactory):

@@ -1,4 +1,4 @@
-"""What reviewers said, and the accepted answers made of it."""
+"""What reviewers said."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from config.admin_base import BaseAdmin, badge, linked
-from feedback.models import GroundTruth, ReviewFeedback
+from feedback.models import ReviewFeedback
 
 STATUS_COLOURS = {"pending": "info", "approved": "success", "changes_requested": "warning", "rejected": "danger"}
 
@@ -40,25 +40,3 @@ class ReviewFeedbackAdmin(BaseAdmin):
 
     def is_frozen(self, obj: ReviewFeedback) -> bool:
         return obj.answer_id is not None
-
-
-@admin.register(GroundTruth)
-class GroundTruthAdmin(BaseAdmin):
-    """An accepted answer stays as it is; a correction is added as the next version."""
-
-    why_frozen = "An accepted answer stays as it is. Add a correction as the next version."
-    list_display = ("scope", "reference_id", "version", linked("feedback"), linked("created_by"), "created_at")
-    list_select_related = ("feedback", "created_by")
-    list_filter = ("scope", "created_at")
-    search_fields = ("scope", "reference_id")
-    date_hierarchy = "created_at"
-    raw_id_fields = ("feedback",)
-    fields = ("scope", "reference_id", "version", "data", "provenance", "feedback", "created_by", "created_at")
-    readonly_fields = ("created_by", "created_at")
-
-    def is_frozen(self, obj: GroundTruth) -> bool:
-        return True
-
-    def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
-        obj.created_by = request.user  # type: ignore[assignment]
-        super().save_model(request, obj, form, change)

@@ -2,10 +2,13 @@
 
 from feedback.models.queues import ReviewQuestion, ReviewQueue
 from feedback.models.reviews import GroundTruth, ReviewFeedback
+from feedback.models.sets import GroundTruthSet, GroundTruthSetItem
 from feedback.models.work import ReviewAnswer, ReviewAssignment, ReviewItem
 
 __all__ = [
     "GroundTruth",
+    "GroundTruthSet",
+    "GroundTruthSetItem",
     "ReviewAnswer",
     "ReviewAssignment",
     "ReviewFeedback",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pgtrigger
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -85,6 +86,16 @@ class GroundTruth(Record):
         constraints = [
             models.UniqueConstraint(fields=["scope", "reference_id", "version"], name="ground_truth_version_unique"),
             models.CheckConstraint(name="ground_truth_version_from_one", condition=Q(version__gte=1)),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="ground_truth_never_changes",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("scope", "reference_id", "version", "data", "provenance", "feedback_id"),
+                condition=pgtrigger.Condition("OLD.* IS DISTINCT FROM NEW.*"),
+                func="RAISE EXCEPTION 'Ground truth never changes. Add the next version.' "
+                "USING ERRCODE = 'check_violation';",
+            )
         ]
 
     def __str__(self) -> str:

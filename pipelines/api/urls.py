@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from pipelines.api import viewsets
+from pipelines.api.curation import CurateView
 from pipelines.api.recording import AIRunsView, QualityRunsView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -19,5 +20,6 @@ router.register("step-runs", viewsets.StepRunViewSet)
 urlpatterns = [
     *router.urls,
     path("ai-runs", AIRunsView.as_view(), name="ai-runs"),
+    path("review-feedback/<uuid:pk>/curate", CurateView.as_view(), name="review-feedback-curate"),
     path("quality-runs", QualityRunsView.as_view(), name="quality-runs"),
 ]

@@ -13,6 +13,12 @@ CURATOR = (
     "feedback.view_reviewfeedback",
     "feedback.view_groundtruth",
     "feedback.add_groundtruth",
+    "feedback.view_groundtruthset",
+    "feedback.add_groundtruthset",
+    "feedback.change_groundtruthset",
+    "feedback.view_groundtruthsetitem",
+    "feedback.add_groundtruthsetitem",
+    "feedback.delete_groundtruthsetitem",
 )
 ADMINISTRATOR = (
     *CURATOR,

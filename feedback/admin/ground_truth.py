@@ -1,0 +1,166 @@
+"""Ground truth, what changed from version to version, and its sets."""
+
+import uuid
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from config.admin_base import BaseAdmin, linked, rows_link
+from config.json_html import pretty_json
+from config.problems import DomainError
+from feedback import ground_truth
+from feedback.admin.gate import GatedAdmin
+from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
+from metrics.documents import differences
+
+CURATE = "feedback.curate_review"
+MOST_DIFFERENCES = 200
+MOST_TEXT = 500
+
+
+@admin.register(GroundTruth)
+class GroundTruthAdmin(BaseAdmin):
+    """An accepted answer stays as it is; a correction is added as the next version."""
+
+    why_frozen = "An accepted answer stays as it is. Add a correction as the next version."
+    list_display = (
+        "scope",
+        "reference_id",
+        "version",
+        linked("feedback"),
+        linked("created_by"),
+        "created_at",
+        "changes",
+    )
+    list_select_related = ("feedback", "created_by")
+    list_filter = ("scope", "sets", "created_at")
+    search_fields = ("scope", "reference_id")
+    date_hierarchy = "created_at"
+    raw_id_fields = ("feedback",)
+    fields = (
+        "scope",
+        "reference_id",
+        "version",
+        "changes",
+        "data",
+        "provenance",
+        "feedback",
+        "created_by",
+        "created_at",
+    )
+    readonly_fields = ("changes", "created_by", "created_at")
+
+    def is_frozen(self, obj: GroundTruth) -> bool:
+        return True
+
+    def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
+        obj.created_by = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="Changes")
+    def changes(self, obj: GroundTruth) -> Any:
+        if obj.version < 2:
+            return None
+        url = reverse("admin:feedback_groundtruth_compare", args=[obj.pk])
+        return format_html('<a class="text-link" href="{}">from version {}</a>', url, obj.version - 1)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path(
+            "<uuid:object_id>/compare/",
+            self.admin_site.admin_view(self.compare_view),
+            name="feedback_groundtruth_compare",
+        )
+        return [page, *super().get_urls()]
+
+    def compare_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
+        """What changed since the version before, or since the one that ``?against=`` numbers."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        versions = GroundTruth.objects.filter(pk=object_id)
+        truth = versions.first()
+        if truth is None:
+            raise Http404("There is no such ground truth.")
+        others = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id).exclude(pk=truth.pk)
+        wanted = request.GET.get("against", str(truth.version - 1))
+        other = others.filter(version=int(wanted[:9])).first() if wanted.isascii() and wanted.isdigit() else None
+        if other is None:
+            raise Http404("There is no such version of this answer.")
+        found = differences(other.data, truth.data, most=MOST_DIFFERENCES + 1)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{truth}: changes",
+            "truth": truth,
+            "other": other,
+            "others": others.order_by("version").values_list("version", flat=True)[:100],
+            "rows": [_row(each) for each in found[:MOST_DIFFERENCES]],
+            "is_cut": len(found) > MOST_DIFFERENCES,
+        }
+        return TemplateResponse(request, "admin/feedback/groundtruth/compare.html", context)
+
+
+def _row(difference: dict[str, Any]) -> dict[str, str]:
+    sides = {name: pretty_json(difference[name])[:MOST_TEXT] for name in ("before", "after") if name in difference}
+    return {"path": difference["path"] or "/", "operation": difference["operation"], **sides}
+
+
+@admin.register(GroundTruthSet)
+class GroundTruthSetAdmin(GatedAdmin, BaseAdmin):
+    why_frozen = "This set is frozen, so that figures measured on it can be compared. Make another."
+    list_display = ("key", "name", "tags", "frozen_at", "items")
+    list_filter = ("frozen_at",)
+    search_fields = ("key", "name")
+    fields = ("key", "name", "description", "tags", "frozen_at", "items")
+    readonly_fields = ("frozen_at", "items")
+    actions = ("freeze_sets",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(count=Count("items"))
+
+    def is_frozen(self, obj: GroundTruthSet) -> bool:
+        return obj.frozen_at is not None
+
+    def has_curate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(CURATE))
+
+    @admin.display(description="Items", ordering="count")
+    def items(self, obj: GroundTruthSet) -> Any:
+        count = getattr(obj, "count", 0)
+        return rows_link(GroundTruth, f"{count:,}", sets__id__exact=obj.pk) if obj.pk else None
+
+    @admin.action(description="Freeze, for good", permissions=["curate"])
+    def freeze_sets(self, request: HttpRequest, sets: QuerySet[GroundTruthSet]) -> None:
+        for truth_set in sets:
+            try:
+                ground_truth.freeze(truth_set=truth_set)
+                messages.success(request, f"{truth_set} is frozen now.")
+            except DomainError as refusal:
+                messages.error(request, refusal.message)
+
+
+@admin.register(GroundTruthSetItem)
+class GroundTruthSetItemAdmin(GatedAdmin, BaseAdmin):
+    """Which version of an answer a set holds; adding one puts it in place of another version."""
+
+    why_frozen = "Its set is frozen."
+    list_display = (linked("truth_set", "Set"), linked("ground_truth"), "created_at")
+    list_select_related = ("truth_set", "ground_truth")
+    list_filter = ("truth_set",)
+    search_fields = ("scope", "reference_id")
+    fields = ("truth_set", "ground_truth")
+    raw_id_fields = ("ground_truth",)
+
+    def is_frozen(self, obj: GroundTruthSetItem) -> bool:
+        return obj.truth_set.frozen_at is not None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: GroundTruthSetItem, form: Any, change: bool) -> None:
+        ground_truth.put_into_set(truth_set=obj.truth_set, truths=[obj.ground_truth])
+        obj.pk = GroundTruthSetItem.objects.get(truth_set=obj.truth_set, ground_truth=obj.ground_truth).pk

@@ -1,0 +1,87 @@
+"""The writes of ground truth and its sets, one transaction each."""
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from feedback.errors import SetFrozen
+from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewFeedback
+
+
+@transaction.atomic
+def add_version(
+    *,
+    scope: str,
+    reference_id: str,
+    data: Any,
+    provenance: Mapping[str, Any],
+    feedback: ReviewFeedback | None = None,
+    created_by: User | None = None,
+) -> GroundTruth:
+    """The next version of an accepted answer. What came of a review is kept once: then that version is returned.
+
+    The caller has checked ``data``.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"truth {scope} {reference_id}"])
+    if feedback is not None:
+        known = GroundTruth.objects.filter(feedback=feedback).order_by("-version").first()
+        if known is not None:
+            return known
+    versions = GroundTruth.objects.filter(scope=scope, reference_id=reference_id)
+    return GroundTruth.objects.create(
+        scope=scope,
+        reference_id=reference_id,
+        version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
+        data=data,
+        provenance=dict(provenance),
+        feedback=feedback,
+        created_by=created_by,
+    )
+
+
+@transaction.atomic
+def put_into_set(*, truth_set: GroundTruthSet, truths: Iterable[GroundTruth]) -> int:
+    """Put versions into a set, each in place of another version of its answer. Returns how many are new to the set.
+
+    Raises ``SetFrozen``.
+    """
+    _lock_thawed(truth_set.pk)
+    added = 0
+    for truth in truths:
+        _, created = GroundTruthSetItem.objects.update_or_create(
+            truth_set=truth_set,
+            scope=truth.scope,
+            reference_id=truth.reference_id,
+            defaults={"ground_truth": truth},
+        )
+        added += created
+    return added
+
+
+@transaction.atomic
+def take_out_of_set(*, truth_set: GroundTruthSet, ids: Collection[uuid.UUID]) -> int:
+    """Take ground truth out of a set. Returns how many of it were in it. Raises ``SetFrozen``."""
+    _lock_thawed(truth_set.pk)
+    return GroundTruthSetItem.objects.filter(truth_set=truth_set, ground_truth__in=ids).delete()[0]
+
+
+@transaction.atomic
+def freeze(*, truth_set: GroundTruthSet) -> GroundTruthSet:
+    """Let a set stay as it is, for good. Raises ``SetFrozen`` where it is frozen already."""
+    locked = _lock_thawed(truth_set.pk)
+    locked.frozen_at = timezone.now()
+    locked.save(update_fields=["frozen_at"])
+    return locked
+
+
+def _lock_thawed(pk: uuid.UUID) -> GroundTruthSet:
+    locked = GroundTruthSet.objects.select_for_update().get(pk=pk)
+    if locked.frozen_at is not None:
+        raise SetFrozen(f"The set {locked.key} is frozen since {locked.frozen_at:%Y-%m-%d}. Make another set.")
+    return locked

@@ -1,0 +1,117 @@
+"""Ground truth as JSONL: one version a line, ``{"scope", "referenceId", "version", "data", "provenance"}``.
+
+Importing is all or nothing, and importing again changes nothing: a version that is there must have the same data.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from config.canonical import canonical_json, content_hash
+from feedback.errors import ImportRefused
+from feedback.ground_truth import put_into_set
+from feedback.models import GroundTruth, GroundTruthSet
+
+MOST_LINES = 10_000
+MOST_BYTES = 5_000_000  # a line
+MOST_ERRORS = 20
+FIELDS = {"scope", "referenceId", "version", "data"}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many versions are new, and how many were there already."""
+
+    created: int
+    unchanged: int
+
+
+def export_lines(truths: QuerySet[GroundTruth]) -> Iterator[str]:
+    """Each version as a line without its end, read as it is taken."""
+    for truth in truths.order_by("scope", "reference_id", "version").iterator(chunk_size=200):
+        line = {
+            "scope": truth.scope,
+            "referenceId": truth.reference_id,
+            "version": truth.version,
+            "data": truth.data,
+            "provenance": truth.provenance,
+        }
+        yield canonical_json(line).decode()
+
+
+@transaction.atomic
+def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = None) -> Imported:
+    """Take in every line, and put its version into the set. Empty lines are passed over.
+
+    Raises ``ImportRefused`` with up to ``MOST_ERRORS`` reasons by line, and then takes in nothing; and ``SetFrozen``.
+    """
+    errors: list[dict[str, Any]] = []
+    truths: list[GroundTruth] = []
+    created = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            if number > MOST_LINES:
+                raise _LineError(f"there are more than {MOST_LINES:,} lines; import them in parts")
+            truth, is_new = _keep(_read(line))
+        except _LineError as fault:
+            errors.append({"path": f"line {number}", "message": str(fault)})
+            if len(errors) == MOST_ERRORS or number > MOST_LINES:
+                break
+            continue
+        created += is_new
+        truths.append(truth)
+    if errors:
+        raise ImportRefused(f"{errors[0]['path']}: {errors[0]['message']}. Nothing was imported.", errors=errors)
+    if truth_set is not None:
+        put_into_set(truth_set=truth_set, truths=truths)
+    return Imported(created, len(truths) - created)
+
+
+class _LineError(Exception):
+    pass
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    if len(line) > MOST_BYTES:
+        raise _LineError(f"it has more than {MOST_BYTES:,} bytes")
+    try:
+        document = json.loads(line)
+        text = canonical_json(document)
+    except (ValueError, RecursionError) as error:
+        raise _LineError(f"this is not JSON that can be stored: {error}") from error
+    if rb"\u0000" in text:
+        raise _LineError("a text in it holds the character U+0000")
+    if not isinstance(document, dict) or not FIELDS <= document.keys() <= FIELDS | {"provenance"}:
+        raise _LineError("it needs scope, referenceId, version and data, and may have provenance")
+    _check_fields(document)
+    return document
+
+
+def _check_fields(document: dict[str, Any]) -> None:
+    for name, most in (("scope", 80), ("referenceId", 200)):
+        value = document[name]
+        if not isinstance(value, str) or not 0 < len(value) <= most:
+            raise _LineError(f"{name} must be a text of 1 to {most} characters")
+    version = document["version"]
+    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 2**31:
+        raise _LineError("version must be a whole number from 1 on")
+    if not isinstance(document.get("provenance", {}), dict):
+        raise _LineError("provenance must be an object")
+
+
+def _keep(document: dict[str, Any]) -> tuple[GroundTruth, bool]:
+    truth, is_new = GroundTruth.objects.get_or_create(
+        scope=document["scope"],
+        reference_id=document["referenceId"],
+        version=document["version"],
+        defaults={"data": document["data"], "provenance": document.get("provenance", {})},
+    )
+    if content_hash(truth.data) != content_hash(document["data"]):
+        raise _LineError(f"{truth} is there with other data; a version never changes, so give the line the next one")
+    return truth, is_new

@@ -1,0 +1,31 @@
+"""Making ground truth of reviews, over HTTP."""
+
+import uuid
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.permissions import holds
+from feedback.api.gate import WhereReviewIsOn
+from feedback.api.ground_truth import GroundTruthSerializer
+from feedback.models import ReviewFeedback
+from pipelines.api.requests import signed_in
+from pipelines.review.curation import curate
+
+
+class CurateView(WhereReviewIsOn):
+    """Make the output that this review accepted or corrected the next version of its ground truth.
+
+    Curating it again answers with the version that it made.
+    """
+
+    permission_classes = (holds("feedback.curate_review"),)
+
+    @extend_schema(operation_id="review_feedback_curate", request=None, responses={201: GroundTruthSerializer})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        feedback = get_object_or_404(ReviewFeedback.objects.visible_to(request.user), pk=pk)
+        truth = curate(feedback=feedback, curator=signed_in(request))
+        return Response(GroundTruthSerializer(truth).data, status=status.HTTP_201_CREATED)

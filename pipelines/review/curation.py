@@ -1,0 +1,172 @@
+"""From what a reviewer said of an output to ground truth that fits the schema in force and says where it is from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from config.canonical import content_hash
+from config.problems import DomainError, InvalidInput
+from feedback import ground_truth
+from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
+from ir_schemas import active
+from ir_schemas.active import Contract
+from ir_schemas.models import IRArtifact
+from metrics.documents import differences
+from pipelines.models import PipelineRun, PromptResult
+
+MOST_DIFFERENCES = 200
+MOST_ERRORS = 20
+
+
+class NotCuratable(DomainError):
+    """No accepted document can be made of this feedback; the message says why."""
+
+    code = "feedback-not-curatable"
+
+
+class TruthInvalid(InvalidInput):
+    """The document breaks the schema in force; ``errors`` lists the faults."""
+
+    code = "ground-truth-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What was reviewed: whose answer it is, the document, the schema in force, and where it is from."""
+
+    scope: str
+    reference_id: str
+    document: Any
+    contract: Contract | None
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """What became of many: the ground truth made or found, and why the others were refused."""
+
+    truths: list[GroundTruth]
+    refusals: list[tuple[ReviewFeedback, DomainError]]
+
+
+@transaction.atomic
+def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
+    """Make the output that a reviewer accepted, or corrected, the next version of its ground truth.
+
+    Curating the same feedback again gives the version that it made. Raises ``NotCuratable`` and ``TruthInvalid``.
+    """
+    answer = feedback.answer
+    if answer is None:
+        raise NotCuratable("This feedback came of no review queue, so no output stands behind it.")
+    if answer.verdict == ReviewAnswer.Verdict.REJECT:
+        raise NotCuratable("This output was rejected and not corrected. Curate a review that accepts or corrects it.")
+    item = answer.assignment.item
+    output = _of_artifact(item) if item.kind == ReviewItem.Kind.IR_ARTIFACT else _of_prompt(item)
+    is_corrected = answer.verdict == ReviewAnswer.Verdict.CORRECT
+    data = answer.correction if is_corrected else output.document
+    _check(data, output.contract)
+    provenance = {
+        **output.provenance,
+        "queueKey": item.queue.key,
+        "reviewItemId": str(item.pk),
+        "reviewFeedbackId": str(feedback.pk),
+        "reviewer": feedback.reviewer,
+        "reviewedAt": answer.created_at.isoformat(),
+        "verdict": answer.verdict,
+        "curator": curator.get_username(),
+        "schemaId": str(output.contract.schema_id) if output.contract else None,
+        "schemaVersion": output.contract.version if output.contract else None,
+        "changes": differences(output.document, data, most=MOST_DIFFERENCES) if is_corrected else [],
+    }
+    return ground_truth.add_version(
+        scope=output.scope,
+        reference_id=output.reference_id,
+        data=data,
+        provenance=provenance,
+        feedback=feedback,
+        created_by=curator,
+    )
+
+
+def curate_many(*, feedback: Iterable[ReviewFeedback], curator: User) -> Curated:
+    """Each in a transaction of its own, so that one that is refused holds up no other."""
+    curated = Curated([], [])
+    for each in feedback:
+        try:
+            curated.truths.append(curate(feedback=each, curator=curator))
+        except DomainError as refusal:
+            curated.refusals.append((each, refusal))
+    return curated
+
+
+def _of_artifact(item: ReviewItem) -> _Output:
+    artifacts = IRArtifact.objects.select_related("step_run__pipeline_run", "step_run__step_version__step")
+    artifact = artifacts.filter(pk=item.target_id).first()
+    if artifact is None or artifact.ir_json is None:
+        raise NotCuratable("The output was deleted or pruned since it was reviewed.")
+    step_run = artifact.step_run
+    run, version = step_run.pipeline_run, step_run.step_version
+    return _Output(
+        scope=step_run.node_key,
+        reference_id=reference_of(run, step_run.map_index),
+        document=artifact.ir_json,
+        contract=active.in_force(step_version_id=version.pk),
+        provenance={
+            "pipelineRunId": str(run.pk),
+            "pipelineKey": run.pipeline.key,
+            "pipelineVersion": run.pipeline_version.version,
+            "stepRunId": str(step_run.pk),
+            "stepKey": version.step.key,
+            "stepVersion": version.version,
+            "nodeKey": step_run.node_key,
+            "mapIndex": step_run.map_index,
+            "artifactId": str(artifact.pk),
+            "designSplitId": str(run.design_split_id) if run.design_split_id else None,
+            "inputs": run.inputs,
+        },
+    )
+
+
+def reference_of(run: PipelineRun, map_index: int | None) -> str:
+    """What a step's output is an answer to: the design, else the inputs, by hash; and the item's number."""
+    design = run.design_split
+    reference = design.sha256 if design is not None else content_hash(run.inputs)
+    return reference if map_index is None else f"{reference}/{map_index}"
+
+
+def _of_prompt(item: ReviewItem) -> _Output:
+    results = PromptResult.objects.select_related("prompt_data__ai_prompt__process")
+    result = results.filter(pk=item.target_id).first() if item.kind == ReviewItem.Kind.PROMPT_RESULT else None
+    if result is None or result.result is None:
+        raise NotCuratable("Only IR artifacts and prompt results that are still stored can become ground truth.")
+    data, prompt = result.prompt_data, result.prompt_data.ai_prompt
+    if prompt is None:
+        raise NotCuratable("The result belongs to no prompt, so nothing says what it should be measured against.")
+    contract = active.in_force(prompt_id=prompt.pk) or active.in_force(process_id=prompt.process_id)
+    return _Output(
+        scope=prompt.process.key[:80],
+        reference_id=content_hash([data.prompt, data.context]),
+        document=result.result,
+        contract=contract,
+        provenance={
+            "promptResultId": str(result.pk),
+            "promptDataId": str(data.pk),
+            "promptId": str(prompt.pk),
+            "promptVersion": prompt.version,
+            "processKey": prompt.process.key,
+            "stepRunId": str(data.step_run_id) if data.step_run_id else None,
+        },
+    )
+
+
+def _check(data: Any, contract: Contract | None) -> None:
+    if contract is None:
+        return
+    report = contract.compiled.validate(data, max_errors=MOST_ERRORS)
+    if not report.valid:
+        errors = [error.as_json() for error in report.errors]
+        first = f" At {errors[0]['path'] or '/'}: {errors[0]['message']}" if errors else ""
+        raise TruthInvalid(f"It does not match {contract.name}, version {contract.version}.{first}", errors=errors)

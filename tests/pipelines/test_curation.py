@@ -1,0 +1,135 @@
+"""From a review to ground truth, with where it is from."""
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from rest_framework.test import APIClient
+
+from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
+from ir_schemas.models import IRArtifact
+from tests.factories import (
+    PromptResultFactory,
+    ReviewAnswerFactory,
+    ReviewFeedbackFactory,
+    ReviewItemFactory,
+    UserFactory,
+)
+from tests.pipelines.building import PAGE, contract, pipeline, run
+from tests.pipelines.example_steps import HANDLERS
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
+IR = {"title": "Bikes", "n": 1}
+
+
+@pytest.fixture(autouse=True)
+def review_on(settings: LazySettings) -> None:
+    settings.REVIEW_ENABLED = True
+    settings.PIPELINE_STEPS = HANDLERS
+
+
+@pytest.fixture
+def curator() -> User:
+    user: User = UserFactory(username="cleo", is_staff=True)
+    wanted = ("curate_review", "view_reviewfeedback")
+    user.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+    return user
+
+
+def reviewed(verdict: str = "accept", correction: Any = None, item: ReviewItem | None = None) -> ReviewFeedback:
+    """What a reviewer said of the output of a real run."""
+    if item is None:
+        done = run(pipeline({"key": "first", "params": {"ir": IR}}), design=PAGE)
+        artifact = IRArtifact.objects.get(step_run__pipeline_run=done)
+        item = ReviewItemFactory(target_id=artifact.pk, state="done", free_slots=0)
+    answer: ReviewAnswer = ReviewAnswerFactory(
+        assignment__item=item, verdict=verdict, correction=correction, assignment__item__state="done"
+    )
+    feedback: ReviewFeedback = ReviewFeedbackFactory(answer=answer)
+    return feedback
+
+
+def curate(feedback: ReviewFeedback, user: User) -> Any:
+    client = APIClient()
+    client.force_authenticate(user)
+    return client.post(f"/api/review-feedback/{feedback.pk}/curate")
+
+
+def test_a_correction_becomes_ground_truth_with_what_was_changed(curator: User) -> None:
+    contract("emit", {"type": "object", "required": ["title"]})
+    feedback = reviewed("correct", {"title": "Bicycles", "n": 1})
+
+    made = curate(feedback, curator)
+
+    assert made.status_code == 201, made.json()
+    truth = GroundTruth.objects.get()
+    assert (truth.scope, truth.reference_id, truth.version) == ("first", PAGE.sha256, 1)
+    assert truth.data == {"title": "Bicycles", "n": 1}
+    told = truth.provenance
+    assert told["changes"] == [{"operation": "changed", "path": "/title", "before": "Bikes", "after": "Bicycles"}]
+    assert (told["pipelineKey"], told["pipelineVersion"], told["stepKey"]) == ("example", 1, "emit")
+    assert (told["schemaVersion"], told["verdict"], told["curator"]) == (1, "correct", "cleo")
+    assert truth.feedback == feedback
+    assert curate(feedback, curator).json()["id"] == str(truth.pk)
+    assert GroundTruth.objects.count() == 1
+
+
+def test_what_was_accepted_is_the_output_itself_and_the_next_version(curator: User) -> None:
+    first, second = reviewed(), reviewed("correct", {"n": 2})
+
+    versions = [curate(feedback, curator).json()["version"] for feedback in (first, second)]
+
+    assert versions == [1, 2]
+    assert GroundTruth.objects.get(version=1).data == IR
+
+
+def test_a_prompts_result_becomes_ground_truth_of_its_process(curator: User) -> None:
+    result = PromptResultFactory(result={"answer": 42})
+    item = ReviewItemFactory(kind="prompt_result", target_id=result.pk, step_run=None, state="done", free_slots=0)
+
+    made = curate(reviewed(item=item), curator).json()
+
+    prompt = result.prompt_data.ai_prompt
+    assert (made["scope"], made["data"]) == (prompt.process.key, {"answer": 42})
+    assert made["provenance"]["promptVersion"] == prompt.version
+
+
+def test_what_cannot_become_ground_truth_is_refused_with_the_reason(curator: User) -> None:
+    contract("emit", {"type": "object", "properties": {"n": {"type": "integer"}}})
+    module = ReviewItemFactory(kind="module", state="done", free_slots=0)
+    cases = [
+        (ReviewFeedbackFactory(), 409, "feedback-not-curatable", "no review queue"),
+        (reviewed("reject"), 409, "feedback-not-curatable", "rejected"),
+        (reviewed(item=module), 409, "feedback-not-curatable", "Only IR artifacts"),
+        (reviewed("correct", {"n": "two"}), 400, "ground-truth-invalid", "At /n"),
+    ]
+    for feedback, status, code, words in cases:
+        refusal = curate(feedback, curator)
+        assert (refusal.status_code, refusal.json()["code"]) == (status, code)
+        assert words in refusal.json()["detail"]
+    assert not GroundTruth.objects.exists()
+
+
+def test_curating_is_for_curators_while_review_is_on(curator: User, settings: LazySettings) -> None:
+    feedback = reviewed()
+
+    assert curate(feedback, UserFactory()).status_code == 403
+    settings.REVIEW_ENABLED = False
+    assert curate(feedback, curator).status_code == 404
+
+
+def test_many_at_once_in_the_admin(curator: User, client: Client, settings: LazySettings) -> None:
+    good, bad = reviewed(), reviewed("reject")
+    client.force_login(curator)
+    chosen = {"action": "make_ground_truth", "_selected_action": [good.pk, bad.pk]}
+    address = "/admin/feedback/reviewfeedback/"
+
+    page = client.post(address, chosen, follow=True).content.decode()
+
+    assert "1 are ground truth now." in page
+    assert "This output was rejected" in page
+    assert GroundTruth.objects.get().feedback == good
+    settings.REVIEW_ENABLED = False
+    assert "make_ground_truth" not in client.get(address).content.decode()
