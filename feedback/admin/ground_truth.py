@@ -105,8 +105,11 @@ class GroundTruthAdmin(BaseAdmin):
 
 
 def _row(difference: dict[str, Any]) -> dict[str, str]:
-    sides = {name: pretty_json(difference[name])[:MOST_TEXT] for name in ("before", "after") if name in difference}
-    return {"path": difference["path"] or "/", "operation": difference["operation"], **sides}
+    row: dict[str, str] = {"path": difference["path"] or "/", "operation": difference["operation"]}
+    for side in ("before", "after"):
+        if side in difference:
+            row[side] = pretty_json(difference[side])[:MOST_TEXT]
+    return row
 
 
 @admin.register(GroundTruthSet)

@@ -91,7 +91,7 @@ class GroundTruth(Record):
             pgtrigger.Trigger(
                 name="ground_truth_never_changes",
                 when=pgtrigger.Before,
-                operation=pgtrigger.UpdateOf("scope", "reference_id", "version", "data", "provenance", "feedback_id"),
+                operation=pgtrigger.UpdateOf("scope", "reference_id", "version", "data", "provenance", "feedback_id"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Condition("OLD.* IS DISTINCT FROM NEW.*"),
                 func="RAISE EXCEPTION 'Ground truth never changes. Add the next version.' "
                 "USING ERRCODE = 'check_violation';",
