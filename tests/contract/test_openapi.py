@@ -1,13 +1,15 @@
 """The description of the API is committed, and nothing that was published under its major version is taken back."""
 
 import copy
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
@@ -15,6 +17,8 @@ from tests.contract.api_changes import taken_back
 
 ROOT = Path(__file__).parent.parent.parent
 COMMITTED = "docs/openapi.yaml"
+# The description itself and its page; traces are described by OTLP's own specification, and tested in test_otlp.
+ELSEWHERE = {"/api/schema", "/api/docs", "/v1/traces"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,22 @@ def test_the_committed_description_is_the_generated_one(generated: dict[str, Any
     text = OpenApiYamlRenderer().render(generated, renderer_context={}).decode()  # type: ignore[no-untyped-call]
 
     assert (ROOT / COMMITTED).read_text() == text, f"Run: manage.py spectacular --file {COMMITTED}"
+
+
+def routes(patterns: list[Any] | None = None, above: str = "/") -> Iterator[str]:
+    """Every address that is for programs, as the description writes it."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        here = above + getattr(pattern.pattern, "_route", "")
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, here)
+        elif here.startswith(("/api/", "/v1/")) and here != "/api/":
+            yield re.sub(r"<(?:\w+:)?(\w+)>", "{}", here)
+
+
+def test_no_route_is_left_out(generated: dict[str, Any]) -> None:
+    described = {re.sub(r"\{\w+\}", "{}", path) for path in generated["paths"]}
+
+    assert set(routes()) - described == ELSEWHERE
 
 
 def test_nothing_published_is_taken_back(generated: dict[str, Any]) -> None:
