@@ -55,6 +55,7 @@ SIDEBAR: dict[str, Any] = {
             "items": [
                 _model("Pipelines", "account_tree", "pipelines.pipelinedefinition"),
                 _model("Pipeline versions", "history", "pipelines.pipelineversion"),
+                _model("Schedules", "schedule", "pipelines.pipelineschedule"),
                 _model("Steps", "extension", "pipelines.stepdefinition"),
                 _model("Step versions", "history", "pipelines.stepversion"),
                 _model("Pools", "pool", "pipelines.concurrencypool"),

@@ -37,6 +37,7 @@ from pipelines.models import (
     ModuleTemplate,
     PipelineDefinition,
     PipelineRun,
+    PipelineSchedule,
     PipelineVersion,
     PromptData,
     PromptResult,
@@ -184,6 +185,16 @@ class PipelineRunFactory(DjangoModelFactory):
     pipeline = factory.LazyAttribute(lambda row: row.pipeline_version.pipeline)
     design_split = factory.SubFactory(DesignSplitFactory)
     dag = factory.LazyAttribute(lambda row: row.pipeline_version.dag)
+
+
+class PipelineScheduleFactory(DjangoModelFactory):
+    class Meta:
+        model = PipelineSchedule
+
+    name = factory.Sequence(lambda n: f"schedule {n}")
+    pipeline = factory.SubFactory(PipelineDefinitionFactory)
+    cron = "30 2 * * *"
+    next_run_at = factory.LazyFunction(lambda: timezone.now())
 
 
 class StepLogFactory(DjangoModelFactory):

@@ -1,9 +1,27 @@
 """What the lists can be narrowed by."""
 
+from typing import Any
+
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from config.filters import TextFilter
-from pipelines.models import DesignSplit, GeneratedArtifact, PipelineRun, StepRun, ValidationResult
+from pipelines.models import (
+    DesignSplit,
+    GeneratedArtifact,
+    PipelineRun,
+    StepRun,
+    ValidationResult,
+)
+
+
+@extend_schema_field({"type": "string", "enum": ["true", "false"]})
+class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]
+    """``true`` or ``false``, and nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda text: text == "true", **options)
 
 
 class DesignSplitFilter(filters.FilterSet):  # type: ignore[misc]
@@ -43,6 +61,11 @@ class PipelineRunFilter(filters.FilterSet):  # type: ignore[misc]
     designSplitId = filters.UUIDFilter(field_name="design_split_id")
     runGroupId = filters.UUIDFilter(field_name="run_group_id")
     rerunOf = filters.UUIDFilter(field_name="rerun_of_id")
+
+
+class PipelineScheduleFilter(filters.FilterSet):  # type: ignore[misc]
+    pipeline = TextFilter(field_name="pipeline__key", help_text="The pipeline's key.")
+    enabled = FlagFilter()
 
 
 class StepRunFilter(filters.FilterSet):  # type: ignore[misc]

@@ -16,6 +16,7 @@ router.register("validation-results", viewsets.ValidationResultViewSet)
 router.register("pipelines", viewsets.PipelineViewSet)
 router.register("pipelines/<slug:key>/versions", viewsets.PipelineVersionViewSet, basename="pipeline-versions")
 router.register("pipeline-runs", viewsets.PipelineRunViewSet)
+router.register("pipeline-schedules", viewsets.PipelineScheduleViewSet)
 router.register("step-runs", viewsets.StepRunViewSet)
 urlpatterns = [
     *router.urls,

@@ -10,6 +10,7 @@ from pipelines.models.definitions import (
 )
 from pipelines.models.designs import DesignSplit, GeneratedArtifact, ModuleTemplate, SplitAsset, ValidationResult
 from pipelines.models.runs import PipelineRun, StepLog, StepOutputLink, StepRun
+from pipelines.models.schedules import PipelineSchedule
 
 __all__ = [
     "AIProcess",
@@ -22,6 +23,7 @@ __all__ = [
     "ModuleTemplate",
     "PipelineDefinition",
     "PipelineRun",
+    "PipelineSchedule",
     "PipelineVersion",
     "PromptData",
     "PromptResult",

@@ -9,12 +9,14 @@ from pipelines.api.viewsets.designs import (
     ValidationResultViewSet,
 )
 from pipelines.api.viewsets.runs import PipelineRunViewSet, StepRunViewSet
+from pipelines.api.viewsets.schedules import PipelineScheduleViewSet
 
 __all__ = [
     "DesignSplitViewSet",
     "GeneratedArtifactViewSet",
     "ModuleTemplateViewSet",
     "PipelineRunViewSet",
+    "PipelineScheduleViewSet",
     "PipelineVersionViewSet",
     "PipelineViewSet",
     "SplitAssetViewSet",

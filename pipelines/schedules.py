@@ -1,0 +1,128 @@
+"""Runs that start by the clock."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from config.clock import database_now
+from config.problems import DomainError, InvalidInput
+from monitoring import flags
+from pipelines import cron, definitions, starting
+from pipelines.executors import carry_on
+from pipelines.models import PipelineRun, PipelineSchedule
+from pipelines.outages import OUTAGE
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 20
+"""How many schedules one look fires, so that whoever looks comes back to its other duties."""
+GIVEN = (
+    "name", "pipeline", "pipeline_version", "cron", "timezone", "source_url", "inputs", "params", "priority", "enabled",
+    "created_by",
+)  # fmt: skip
+TIMING = ("cron", "timezone", "enabled")
+
+
+@transaction.atomic
+def save_schedule(schedule: PipelineSchedule) -> PipelineSchedule:
+    """Check a schedule that is new or was changed, keep it, and work out when it runs next.
+
+    Raises ``InvalidInput`` with the place of each fault in the expression or the time zone, for a version of another
+    pipeline, and for params and inputs that could not start a run; ``InvalidDag`` where the version cannot run.
+    """
+    cron.check(schedule.cron, schedule.timezone)
+    _check_start(schedule)
+    earlier = PipelineSchedule.objects.select_for_update().filter(pk=schedule.pk).first()
+    if not schedule.enabled:
+        schedule.next_run_at = None
+    elif earlier is None or any(getattr(earlier, name) != getattr(schedule, name) for name in TIMING):
+        [schedule.next_run_at] = cron.next_slots(schedule.cron, schedule.timezone, database_now())
+    else:
+        schedule.next_run_at = earlier.next_run_at
+    if earlier is None:
+        schedule.save(force_insert=True)
+    else:
+        schedule.save(update_fields=[*GIVEN, "next_run_at"])
+    return schedule
+
+
+def next_times(schedule: PipelineSchedule, count: int = 5) -> list[datetime]:
+    """When it runs next, in UTC; nothing while it is not enabled."""
+    if not schedule.enabled:
+        return []
+    return cron.next_slots(schedule.cron, schedule.timezone, database_now(), count)
+
+
+def fire_due(limit: int = MOST_AT_ONCE) -> int:
+    """Start what is due, each time once however many look at the same moment; how many times came.
+
+    Of the times that passed while nobody looked the latest alone starts a run. While no pipeline may run nothing is
+    taken, so that the latest time starts its run when they may again.
+    """
+    fired = 0
+    if _due().exists() and flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
+        while fired < limit and _fire_one():
+            fired += 1
+    return fired
+
+
+def _due() -> Any:
+    return PipelineSchedule.objects.filter(next_run_at__lte=Now()).order_by("next_run_at")
+
+
+@transaction.atomic
+def _fire_one() -> bool:
+    """Take one schedule that is due; its run and its next time are committed together. False where there is none."""
+    schedules = _due().select_related("pipeline", "pipeline_version__pipeline", "created_by")
+    schedule = schedules.select_for_update(of=("self",), skip_locked=True).first()
+    if schedule is None:
+        return False
+    now = database_now()
+    slot = max(cron.latest_slot(schedule.cron, schedule.timezone, now), schedule.next_run_at)
+    schedule.last_missed = cron.count_slots(schedule.cron, schedule.timezone, schedule.next_run_at, slot)
+    schedule.last_run, schedule.last_error = _start(schedule, slot)
+    schedule.last_slot = slot
+    [schedule.next_run_at] = cron.next_slots(schedule.cron, schedule.timezone, now)
+    schedule.save(update_fields=["last_missed", "last_run", "last_error", "last_slot", "next_run_at"])
+    return True
+
+
+def _start(schedule: PipelineSchedule, slot: datetime) -> tuple[PipelineRun | None, dict[str, Any] | None]:
+    """The run, or why there is none. Whatever goes wrong must not keep the other schedules from their turn."""
+    try:
+        with transaction.atomic():
+            run = starting.start(
+                version=schedule.pipeline_version or definitions.active_version(schedule.pipeline.key),
+                source=schedule.source_url or None,
+                inputs=schedule.inputs,
+                params=schedule.params,
+                started_by=schedule.created_by,
+                run_group_id=schedule.pk,
+                idempotency_key=f"schedule:{schedule.pk}:{slot.isoformat()}",
+                priority=schedule.priority,
+            )
+    except OUTAGE:
+        raise
+    except DomainError as refusal:
+        return None, {"code": refusal.code, "message": refusal.message}
+    except Exception:
+        logger.exception("schedule %s could not start its run", schedule.name)
+        return None, {"code": "start-crashed", "message": "The run could not be started. The log has the details."}
+    carry_on(run.pk)
+    return run, None
+
+
+def _check_start(schedule: PipelineSchedule) -> None:
+    """What would be refused when the time comes is refused now."""
+    version = schedule.pipeline_version
+    if version is not None and version.pipeline_id != schedule.pipeline_id:
+        raise InvalidInput(f"{version} is no version of {schedule.pipeline}.")
+    if not isinstance(schedule.inputs, dict) or not isinstance(schedule.params, dict):
+        raise InvalidInput("Inputs and params are JSON objects.")
+    definitions.check_inputs(schedule.inputs)
+    version = version or schedule.pipeline.versions.filter(is_active=True).select_related("pipeline").first()
+    if version is not None:
+        definitions.check_params(definitions.resolve(version)[0], schedule.params)
