@@ -65,7 +65,7 @@ class GroundTruthAdmin(BaseAdmin):
 
     @admin.display(description="Changes")
     def changes(self, obj: GroundTruth) -> Any:
-        if obj.version < 2:
+        if not obj.version or obj.version < 2:  # the page that adds one has none yet
             return None
         url = reverse("admin:feedback_groundtruth_compare", args=[obj.pk])
         return format_html('<a class="text-link" href="{}">from version {}</a>', url, obj.version - 1)
