@@ -188,6 +188,12 @@ SPECTACULAR_SETTINGS = {
         "TestRunSource": "monitoring.models.TestRun.Source",
         "TestResultStatus": "monitoring.models.TestResult.Status",
         "ReviewStatus": "feedback.models.ReviewFeedback.Status",
+        "StateEnum": "ir_schemas.models.SchemaState",
+        "ReviewItemKind": "feedback.models.queues.ItemKind",
+        "ReviewItemState": "feedback.models.ReviewItem.State",
+        "ReviewAssignmentState": "feedback.models.ReviewAssignment.State",
+        "ReviewQuestionKind": "feedback.models.ReviewQuestion.Kind",
+        "ReviewVerdict": "feedback.models.ReviewAnswer.Verdict",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -211,6 +217,9 @@ REVIEW_ENABLED: bool = value("REVIEW_ENABLED")
 FEATURE_DECIDER = "monitoring.flags.is_on"
 CLOSED_ROUTES = {
     "/api/monitoring/": "MONITORING_API_ENABLED",
+    "/api/review-queues": "REVIEW_ENABLED",
+    "/api/review-items": "REVIEW_ENABLED",
+    "/api/review-assignments": "REVIEW_ENABLED",
     "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
     "/admin/feedback/reviewitem/": "REVIEW_ENABLED",

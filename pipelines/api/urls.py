@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from pipelines.api import viewsets
 from pipelines.api.curation import CurateView
 from pipelines.api.recording import AIRunsView, QualityRunsView
+from pipelines.review.api.viewsets import ReviewAssignmentViewSet, ReviewItemViewSet, ReviewQueueViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("design-splits", viewsets.DesignSplitViewSet)
@@ -18,6 +19,9 @@ router.register("pipelines/<slug:key>/versions", viewsets.PipelineVersionViewSet
 router.register("pipeline-runs", viewsets.PipelineRunViewSet)
 router.register("pipeline-schedules", viewsets.PipelineScheduleViewSet)
 router.register("step-runs", viewsets.StepRunViewSet)
+router.register("review-queues", ReviewQueueViewSet)
+router.register("review-items", ReviewItemViewSet)
+router.register("review-assignments", ReviewAssignmentViewSet)
 urlpatterns = [
     *router.urls,
     path("ai-runs", AIRunsView.as_view(), name="ai-runs"),

@@ -1,0 +1,1 @@
+"""Review over REST: what another screen needs to work through queues."""

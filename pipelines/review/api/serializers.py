@@ -1,0 +1,181 @@
+"""What the API takes and shows of review, in camelCase; stored JSON is passed on untouched."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
+from feedback.services import MAX_COMMENTS
+from metrics.models import MetricResult
+from pipelines.review.content import Content
+
+
+class ReviewQuestionSerializer(serializers.ModelSerializer[ReviewQuestion]):
+    helpText = serializers.CharField(source="help_text", read_only=True)
+    isRequired = serializers.BooleanField(source="is_required", read_only=True)
+    schema = serializers.DictField(read_only=True, help_text="The JSON Schema of an answer.")
+
+    class Meta:
+        model = ReviewQuestion
+        fields = ("key", "label", "helpText", "kind", "isRequired", "schema")
+        read_only_fields = fields
+
+
+class ReviewQueueSerializer(serializers.ModelSerializer[ReviewQueue]):
+    reviewersPerItem = serializers.IntegerField(source="reviewers_per_item", read_only=True)
+    reservationMinutes = serializers.IntegerField(source="reservation_minutes", read_only=True)
+    isActive = serializers.BooleanField(source="is_active", read_only=True)
+    questions = ReviewQuestionSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = ReviewQueue
+        fields = (
+            "id",
+            "key",
+            "name",
+            "instructions",
+            "rubric",
+            "kind",
+            "reviewersPerItem",
+            "reservationMinutes",
+            "isActive",
+            "questions",
+        )
+        read_only_fields = fields
+
+
+class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
+    queueId = serializers.UUIDField(source="queue_id", read_only=True)
+    targetId = serializers.UUIDField(source="target_id", read_only=True)
+    stepRunId = serializers.UUIDField(source="step_run_id", read_only=True, allow_null=True)
+    designSplitId = serializers.UUIDField(source="design_split_id", read_only=True, allow_null=True)
+    answersNeeded = serializers.IntegerField(source="answers_needed", read_only=True)
+    freeSlots = serializers.IntegerField(source="free_slots", read_only=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+
+    class Meta:
+        model = ReviewItem
+        fields = (
+            "id",
+            "queueId",
+            "kind",
+            "targetId",
+            "stepRunId",
+            "designSplitId",
+            "title",
+            "priority",
+            "state",
+            "answersNeeded",
+            "freeSlots",
+            "createdAt",
+        )
+        read_only_fields = fields
+
+
+class ReviewAssignmentSerializer(serializers.ModelSerializer[ReviewAssignment]):
+    item = ReviewItemSerializer(read_only=True)
+    claimedAt = serializers.DateTimeField(source="claimed_at", read_only=True)
+    reservedUntil = serializers.DateTimeField(source="reserved_until", read_only=True, allow_null=True)
+
+    class Meta:
+        model = ReviewAssignment
+        fields: tuple[str, ...] = ("id", "item", "state", "claimedAt", "reservedUntil")
+        read_only_fields = fields
+
+
+class ReviewMetricSerializer(serializers.ModelSerializer[MetricResult]):
+    key = serializers.CharField(source="metric.key", read_only=True)
+
+    class Meta:
+        model = MetricResult
+        fields = ("key", "value", "passed")
+        read_only_fields = fields
+
+
+class ReviewRemarkSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField(allow_blank=True, trim_whitespace=False, help_text="A JSON Pointer into the output.")
+    comment = serializers.CharField()
+
+
+class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
+    correctedUnder = serializers.UUIDField(
+        source="corrected_under",
+        read_only=True,
+        allow_null=True,
+        help_text="The schema version that it is valid under.",
+    )
+    remarks = ReviewRemarkSerializer(many=True, read_only=True)
+    durationMs = serializers.IntegerField(source="duration_ms", read_only=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+
+    class Meta:
+        model = ReviewAnswer
+        fields = (
+            "id",
+            "verdict",
+            "answers",
+            "correction",
+            "correctedUnder",
+            "comments",
+            "remarks",
+            "durationMs",
+            "createdAt",
+        )
+        read_only_fields = fields
+
+
+class ReviewContentSerializer(serializers.Serializer[Content]):
+    """What a reviewer judges, and what it was made of."""
+
+    output = serializers.JSONField(source="document", allow_null=True, help_text="Null where it is no longer kept.")
+    faults = serializers.ListField(child=serializers.DictField(), help_text="How it breaks its schema; the first 50.")
+    faultCount = serializers.IntegerField(source="fault_count")
+    schemaId = serializers.UUIDField(
+        source="contract.schema_id", allow_null=True, default=None, help_text="What a correction must fit."
+    )
+    input = serializers.JSONField(source="given.value", allow_null=True, help_text="What the step worked on.")
+    params = serializers.JSONField(source="given.params")
+    prompt = serializers.CharField(source="prompt_data.prompt", allow_null=True, default=None)
+    context = serializers.JSONField(  # type: ignore[assignment]
+        source="prompt_data.context", allow_null=True, default=None
+    )
+    metrics = ReviewMetricSerializer(many=True)
+
+
+class ReviewAssignmentDetailSerializer(ReviewAssignmentSerializer):
+    draft = serializers.DictField(read_only=True)
+    content = ReviewContentSerializer(read_only=True)
+    answer = ReviewAnswerSerializer(read_only=True, allow_null=True, default=None)
+
+    class Meta(ReviewAssignmentSerializer.Meta):
+        fields = (*ReviewAssignmentSerializer.Meta.fields, "draft", "content", "answer")
+        read_only_fields = fields
+
+
+class ReviewClaimSerializer(serializers.Serializer[Any]):
+    besides = serializers.UUIDField(
+        required=False, allow_null=True, help_text="An assignment that does not count as held: fetch the next ahead."
+    )
+
+
+class ReviewDraftSerializer(serializers.Serializer[Any]):
+    draft = serializers.DictField(help_text="Whatever the screen wants to find again.")
+
+
+class ReviewGivenSerializer(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=ReviewAnswer.Verdict.choices)
+    answers = serializers.DictField(required=False, default=dict, help_text="By the questions' keys.")
+    correction = serializers.JSONField(
+        required=False, allow_null=True, default=None, help_text="With `correct`: the whole output as it should be."
+    )
+    comments = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENTS)
+    remarks = ReviewRemarkSerializer(many=True, required=False, default=list)
+    tookMs = serializers.IntegerField(required=False, min_value=0, max_value=86_400_000, help_text="Looked at so long.")
+
+
+class ReviewSkipSerializer(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, default="", max_length=500)
+
+
+class ReviewFilledSerializer(serializers.Serializer[Any]):
+    added = serializers.IntegerField()

@@ -1,0 +1,187 @@
+"""The endpoints of review."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from config.permissions import holds
+from feedback import services
+from feedback.errors import AlreadyAnswered
+from feedback.models import ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.services import Answer
+from pipelines.api.requests import read_body, signed_in
+from pipelines.review.api import filters, serializers
+from pipelines.review.content import load_content
+from pipelines.review.filling import fill
+from pipelines.review.submitting import submit
+
+REVIEW, CURATE = "feedback.review_item", "feedback.curate_review"
+RELATIONS = ("item__step_run__pipeline_run", "item__queue")
+LOST = OpenApiResponse(
+    description="`review-reservation-lost`: others have taken every place since. `review-item-closed`, or "
+    "`review-already-answered` where something else was answered before."
+)
+
+
+class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
+    """The queues with their questions."""
+
+    queryset = ReviewQueue.objects.prefetch_related("questions")
+    lookup_value_converter = "uuid"
+    serializer_class = serializers.ReviewQueueSerializer
+    permission_classes = [holds(REVIEW)]
+
+    @extend_schema(
+        operation_id="reviewQueuesClaim",
+        request=serializers.ReviewClaimSerializer,
+        responses={
+            200: serializers.ReviewAssignmentDetailSerializer,
+            204: OpenApiResponse(description="Nothing is left for you in this queue now."),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def claim(self, request: Request, pk: Any) -> Response:
+        """Reserve your next item. Repeated, it gives you the one that you hold already."""
+        besides = read_body(serializers.ReviewClaimSerializer, request).get("besides")
+        claimed = services.claim_next(queue=self.get_object(), reviewer=signed_in(request), besides=besides)
+        if claimed is None:
+            return Response(status=HTTPStatus.NO_CONTENT)
+        return _detail(ReviewAssignment.objects.select_related(*RELATIONS, "answer").get(pk=claimed.pk))
+
+    @extend_schema(
+        operation_id="reviewQueuesFill",
+        request=None,
+        responses={
+            200: serializers.ReviewFilledSerializer,
+            400: OpenApiResponse(description="The rule's metric has no target: `invalid-input`."),
+        },
+    )
+    @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])
+    def fill(self, request: Request, pk: Any) -> Response:
+        """Add outputs by the queue's rule that it does not hold yet, until enough wait."""
+        return Response({"added": fill(self.get_object())})
+
+
+class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
+    """The items of queues, for curators."""
+
+    queryset = ReviewItem.objects.all()
+    lookup_value_converter = "uuid"
+    serializer_class = serializers.ReviewItemSerializer
+    filterset_class = filters.ReviewItemFilter
+    permission_classes = [holds(CURATE)]
+
+    @extend_schema(operation_id="reviewItemsWithdraw", request=None, responses=serializers.ReviewItemSerializer)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: Any) -> Response:
+        """Take an open item out of its queue; answers given so far stay. Another one stays as it is."""
+        services.withdraw(items=[self.get_object()])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(operation_id="reviewItemsPutBack", request=None, responses=serializers.ReviewItemSerializer)
+    @action(detail=True, methods=["post"], url_path="put-back")
+    def put_back(self, request: Request, pk: Any) -> Response:
+        """Put a withdrawn item back into its queue. Another one stays as it is."""
+        services.put_back(items=[self.get_object()])
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
+    """Your own assignments; a single one comes with the output, its input, and your draft or answer."""
+
+    queryset = ReviewAssignment.objects.select_related("item")
+    lookup_value_converter = "uuid"
+    serializer_class = serializers.ReviewAssignmentSerializer
+    filterset_class = filters.ReviewAssignmentFilter
+    permission_classes = [holds(REVIEW)]
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().filter(reviewer=self.request.user.pk)
+        return rows.defer("draft") if self.action == "list" else rows.select_related(*RELATIONS, "answer")
+
+    @extend_schema(responses=serializers.ReviewAssignmentDetailSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return _detail(self.get_object())
+
+    @extend_schema(
+        operation_id="reviewAssignmentsDraft",
+        request=serializers.ReviewDraftSerializer,
+        responses={200: serializers.ReviewAssignmentSerializer, 409: LOST},
+    )
+    @action(detail=True, methods=["put"])
+    def draft(self, request: Request, pk: Any) -> Response:
+        """Keep an unfinished answer; the item stays yours for the queue's time from now."""
+        draft = read_body(serializers.ReviewDraftSerializer, request)["draft"]
+        own = self.get_object()
+        services.save_draft(assignment_id=own.pk, reviewer=signed_in(request), draft=draft)
+        return self._now()
+
+    @extend_schema(
+        operation_id="reviewAssignmentsAnswer",
+        request=serializers.ReviewGivenSerializer,
+        responses={
+            200: serializers.ReviewAnswerSerializer,
+            400: OpenApiResponse(
+                description="An answer does not fit its question: `review-answers-invalid`. The correction breaks the "
+                "schema in force or changes nothing: `review-correction-invalid`. Each fault is in `errors`."
+            ),
+            409: LOST,
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def answer(self, request: Request, pk: Any) -> Response:
+        """Give your answer. Repeated, the same answer is given once."""
+        given = read_body(serializers.ReviewGivenSerializer, request)
+        took = given.pop("tookMs", None)
+        answer = Answer(
+            **{**given, "remarks": [dict(each) for each in given["remarks"]]},
+            took=None if took is None else timedelta(milliseconds=took),
+        )
+        own = self.get_object()
+        taken = submit(assignment=own, reviewer=signed_in(request), answer=answer, content=load_content(own.item))
+        return Response(serializers.ReviewAnswerSerializer(taken).data)
+
+    @extend_schema(
+        operation_id="reviewAssignmentsSkip",
+        request=serializers.ReviewSkipSerializer,
+        responses={200: serializers.ReviewAssignmentSerializer, 409: LOST},
+    )
+    @action(detail=True, methods=["post"])
+    def skip(self, request: Request, pk: Any) -> Response:
+        """Leave the item to others, for good. Repeated, it is skipped once."""
+        note = read_body(serializers.ReviewSkipSerializer, request)["note"]
+        own = self.get_object()
+        try:
+            services.skip(assignment_id=own.pk, reviewer=signed_in(request), note=note)
+        except AlreadyAnswered:
+            if own.state != ReviewAssignment.State.SKIPPED:
+                raise
+        return self._now()
+
+    @extend_schema(
+        operation_id="reviewAssignmentsRelease",
+        request=None,
+        responses={200: serializers.ReviewAssignmentSerializer, 409: LOST},
+    )
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: Any) -> Response:
+        """Give the item back for now; your draft stays. Repeated, it is given back once."""
+        own = self.get_object()
+        if own.state != ReviewAssignment.State.RELEASED:
+            services.release(assignment_id=own.pk, reviewer=signed_in(request))
+        return self._now()
+
+    def _now(self) -> Response:
+        return Response(serializers.ReviewAssignmentSerializer(self.get_object()).data)
+
+
+def _detail(assignment: ReviewAssignment) -> Response:
+    shown: Any = assignment
+    shown.content = load_content(assignment.item)
+    return Response(serializers.ReviewAssignmentDetailSerializer(shown).data)

@@ -1,0 +1,168 @@
+"""Review over REST: claiming, answering, and to whom which route is open."""
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from feedback import services
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def review_on(settings: LazySettings) -> None:
+    settings.REVIEW_ENABLED = True
+
+
+def client_of(*codenames: str) -> APIClient:
+    user: User = factories.UserFactory()
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def ann(db: None) -> APIClient:
+    return client_of("review_item")
+
+
+@pytest.fixture
+def queue(db: None) -> ReviewQueue:
+    made: ReviewQueue = factories.ReviewQueueFactory()
+    factories.ReviewQuestionFactory(queue=made, key="fits", label="Fits")
+    return made
+
+
+def item(queue: ReviewQueue, document: Any = None) -> ReviewItem:
+    artifact = factories.IRArtifactFactory(ir_json={"a": 1} if document is None else document)
+    made: ReviewItem = factories.ReviewItemFactory(queue=queue, target_id=artifact.pk)
+    return made
+
+
+def claim(client: APIClient, queue: ReviewQueue, **body: Any) -> Any:
+    return client.post(f"/api/review-queues/{queue.pk}/claim", body)
+
+
+def at(assignment: Any, name: str = "") -> str:
+    return f"/api/review-assignments/{assignment['id']}{name and f'/{name}'}"
+
+
+def test_an_item_is_claimed_looked_at_and_answered_once(ann: APIClient, queue: ReviewQueue) -> None:
+    waiting = item(queue)
+    metric = factories.MetricResultFactory(step_run=waiting.step_run)
+
+    claimed = claim(ann, queue).json()
+    assert claim(ann, queue).json()["id"] == claimed["id"]
+    assert claimed["item"]["id"] == str(waiting.pk)
+    assert claimed["content"]["output"] == {"a": 1}
+    assert claimed["content"]["metrics"] == [{"key": metric.metric.key, "value": 0.9, "passed": True}]
+    assert claimed["content"]["schemaId"] is claimed["answer"] is None
+    kept = ann.put(at(claimed, "draft"), {"draft": {"comments": "so far"}}).json()
+    assert kept["reservedUntil"] >= claimed["reservedUntil"]
+    assert ann.get(at(claimed)).json()["draft"] == {"comments": "so far"}
+
+    body = {"verdict": "accept", "answers": {"fits": "pass"}, "remarks": [{"path": "/a", "comment": "One."}]}
+    first, again = (ann.post(at(claimed, "answer"), body) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json() == ann.get(at(claimed)).json()["answer"]
+    other = ann.post(at(claimed, "answer"), {**body, "verdict": "reject"})
+    assert (other.status_code, other.json()["code"]) == (409, "review-already-answered")
+    assert ReviewAnswer.objects.count() == 1
+    assert claim(ann, queue).status_code == 204
+
+
+def test_what_does_not_fit_is_refused_with_its_place(ann: APIClient, queue: ReviewQueue) -> None:
+    item(queue)
+    claimed = claim(ann, queue).json()
+
+    missing = ann.post(at(claimed, "answer"), {"verdict": "accept"}).json()
+    assert missing["code"] == "review-answers-invalid"
+    assert missing["errors"][0]["path"] == "/answers/fits"
+    body = {"verdict": "correct", "answers": {"fits": "fail"}}
+    for correction in (None, {"a": 1}):
+        refused = ann.post(at(claimed, "answer"), {**body, "correction": correction})
+        assert (refused.status_code, refused.json()["code"]) == (400, "review-correction-invalid")
+    assert ann.post(at(claimed, "answer"), {**body, "correction": {"a": 2}}).json()["correction"] == {"a": 2}
+
+
+def test_skipping_and_giving_back_can_be_repeated(ann: APIClient, queue: ReviewQueue) -> None:
+    item(queue)
+    item(queue)
+    first = claim(ann, queue).json()
+    second = claim(ann, queue, besides=first["id"]).json()
+    assert first["id"] != second["id"]
+
+    states = [ann.post(at(first, "skip"), {"note": "mine"}).json()["state"] for _ in range(2)]
+    states += [ann.post(at(second, "release")).json()["state"] for _ in range(2)]
+
+    assert states == ["skipped", "skipped", "released", "released"]
+    assert list(ReviewItem.objects.values_list("free_slots", flat=True)) == [1, 1]
+    assert ann.post(at(first, "answer"), {"verdict": "accept", "answers": {"fits": "pass"}}).status_code == 409
+
+
+def test_assignments_of_others_are_not_there(ann: APIClient, queue: ReviewQueue) -> None:
+    item(queue)
+    theirs = services.claim_next(queue=queue, reviewer=factories.UserFactory())
+    assert theirs is not None
+    place = {"id": theirs.pk}
+
+    assert ann.get("/api/review-assignments").json()["results"] == []
+    assert ann.get(at(place)).status_code == 404
+    assert ann.put(at(place, "draft"), {"draft": {}}).status_code == 404
+    assert ann.post(at(place, "answer"), {"verdict": "accept"}).status_code == 404
+    for name in ("skip", "release"):
+        assert ann.post(at(place, name), {}).status_code == 404
+    theirs.refresh_from_db()
+    assert theirs.state == "reserved"
+
+
+def test_curators_fill_queues_and_withdraw_items(ann: APIClient, queue: ReviewQueue) -> None:
+    factories.IRArtifactFactory()
+    fill = f"/api/review-queues/{queue.pk}/fill"
+    assert ann.post(fill).status_code == ann.get("/api/review-items").status_code == 403
+    curator = client_of("curate_review")
+
+    assert [curator.post(fill).json() for _ in range(2)] == [{"added": 1}, {"added": 0}]
+    made = curator.get(f"/api/review-items?queueId={queue.pk}&state=open").json()["results"][0]
+    place = f"/api/review-items/{made['id']}"
+    states = [curator.post(f"{place}/{name}").json()["state"] for name in ("withdraw", "withdraw", "put-back")]
+    assert states == ["withdrawn", "withdrawn", "open"]
+    assert curator.get(place).json()["targetId"] == made["targetId"]
+
+
+def test_the_routes_are_there_only_while_review_is_on(
+    ann: APIClient, queue: ReviewQueue, settings: LazySettings
+) -> None:
+    assert ann.get(f"/api/review-queues/{queue.pk}").json()["questions"][0]["schema"] == {"enum": ["pass", "fail"]}
+    settings.REVIEW_ENABLED = False
+    for name in ("queues", "items", "assignments"):
+        assert ann.get(f"/api/review-{name}").status_code == 404
+
+
+@pytest.mark.parametrize("route", ["review-queues", "review-items", "review-assignments"])
+def test_lists_cost_the_same_for_many_rows(route: str, queue: ReviewQueue) -> None:
+    client = client_of("review_item", "curate_review")
+    reviewer = User.objects.latest("pk")
+
+    def queries(rows: int) -> int:
+        for _ in range(rows):
+            other = factories.ReviewQueueFactory()
+            factories.ReviewQuestionFactory(queue=other)
+            item(other)
+            services.claim_next(queue=other, reviewer=reviewer)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(client.get(f"/api/{route}").json()["results"]) >= rows
+        return len(captured)
+
+    client.get(f"/api/{route}")  # reads the user's permissions, which are then known
+    assert queries(2) == queries(12) <= 3
+    assert ReviewAssignment.objects.count() == 14
