@@ -1,6 +1,7 @@
 """The admin in a real browser: accessible, no wider than its window, usable by keyboard, closed to a module's code."""
 
 import io
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -104,7 +105,8 @@ def test_the_login_page_is_accessible(admin: Admin, screen: Screen) -> None:
 
 
 @pytest.mark.parametrize("screen", [Screen(1440), Screen(390, dark=True)], ids=["desktop", "phone"])
-def test_every_list_is_accessible(admin: Admin, screen: Screen) -> None:
+def test_every_list_is_accessible(admin: Admin, screen: Screen, settings: Any) -> None:
+    settings.REVIEW_ENABLED = True
     for factory in FACTORIES.values():
         factory()
     page = admin.page(screen)
