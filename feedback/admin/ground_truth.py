@@ -152,6 +152,7 @@ class GroundTruthSetItemAdmin(GatedAdmin, BaseAdmin):
 
     why_frozen = "Its set is frozen."
     list_display = (linked("truth_set", "Set"), linked("ground_truth"), "created_at")
+    list_display_links = ("created_at",)
     list_select_related = ("truth_set", "ground_truth")
     list_filter = ("truth_set",)
     search_fields = ("scope", "reference_id")
