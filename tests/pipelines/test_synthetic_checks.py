@@ -15,7 +15,7 @@ from knox.models import AuthToken
 from pytest_django.live_server_helper import LiveServer
 
 from pipelines.synthetic import checks, shapes
-from tests.contract.test_legacy_reads import EXAMPLES, FROZEN
+from tests.contract.test_legacy_reads import FACTORIES, FROZEN
 from tests.factories import UserFactory
 
 KINDS = {str: "string", dict: "object", list: "array", int: "number", float: "number", bool: "boolean"}
@@ -89,8 +89,8 @@ def test_the_shapes_that_ship_are_the_frozen_ones() -> None:
 
 
 def test_a_healthy_server_passes(live_server: LiveServer, key_file: Path) -> None:
-    for example in EXAMPLES.values():
-        example()
+    for factory in FACTORIES.values():
+        factory()
 
     status, told = check(live_server.url, key_file, "--limit-ms", "60000")
 
