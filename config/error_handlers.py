@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
+from config.json_pointer import escape_token
 from config.problems import DomainError, PayloadTooLarge, problem
 
 NOTHING_HERE = "There is nothing at this address."
@@ -64,7 +65,7 @@ def _field_errors(detail: Any, path: str) -> Iterator[dict[str, str]]:
     """Flatten DRF's nested detail to ``{path, code, message}``, ``path`` being a JSON Pointer."""
     if isinstance(detail, dict):
         for key, value in detail.items():
-            step = "" if key == "non_field_errors" else "/" + str(key).replace("~", "~0").replace("/", "~1")
+            step = "" if key == "non_field_errors" else f"/{escape_token(key)}"
             yield from _field_errors(value, path + step)
     elif isinstance(detail, list):
         for index, value in enumerate(detail):

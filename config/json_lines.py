@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from config.json_html import coloured
+from config.json_pointer import escape_token
 
 MOST_LINES = 3_000
 
@@ -51,12 +52,8 @@ def json_lines(
     for number, (key, value) in enumerate(entries, start=1):
         name = f"{json.dumps(key, ensure_ascii=False)}: " if isinstance(data, dict) else ""
         comma = "," if number < len(entries) else ""
-        yield from json_lines(value, f"{path}/{_token(key)}", f"{margin}  ", name, comma)
+        yield from json_lines(value, f"{path}/{escape_token(key)}", f"{margin}  ", name, comma)
     yield f"{margin}{closing}{after}", path
-
-
-def _token(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def _upwards(path: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from config.json_pointer import escape_token
 from feedback.errors import InvalidAnswers
 
 
@@ -44,8 +45,7 @@ def _faults(asked: Mapping[str, Question], answers: Mapping[str, Any]) -> Iterat
 
 
 def _error(key: str, code: str, message: str) -> dict[str, str]:
-    pointer = key.replace("~", "~0").replace("/", "~1")
-    return {"path": f"/answers/{pointer}", "code": code, "message": message}
+    return {"path": f"/answers/{escape_token(key)}", "code": code, "message": message}
 
 
 def fault_of(schema: Mapping[str, Any], value: Any) -> str:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from config.canonical import canonical_json
+from config.json_pointer import escape_token, unescape_token
 from ir_schemas.shapes import (
     SCHEMA_KEYWORDS,
     SCHEMA_LIST_KEYWORDS,
     SCHEMA_MAP_KEYWORDS,
     Json,
     Schema,
-    escape_token,
-    unescape_token,
 )
 
 Operation = Literal["added", "removed", "changed"]

@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from itertools import chain, islice
 from typing import Any
 
+from config.json_pointer import escape_token
 from ir_schemas.validation.cost import MOST_BUILDING, building_work
 from ir_schemas.validation.engines import RUST, SchemaRefused
 from ir_schemas.validation.faults import SchemaFault, SchemaFinding
 from ir_schemas.validation.graph import DanglingReference, Node, SchemaGraph
 from ir_schemas.validation.keywords import ALL, HOLDS_LIST, HOLDS_MAP, HOLDS_SCHEMA, TYPES
-from ir_schemas.validation.positions import escape
 from ir_schemas.validation.redaction import shorten
 from ir_schemas.validation.soundness import check_schema, check_shape, finding_of_reference, pattern_findings
 
@@ -106,7 +106,7 @@ def _all_schemas(schema: Any) -> Iterator[tuple[dict[str, Any], str]]:
         if isinstance(current, dict):
             yield current, path
             inside = [
-                (child, path + "".join(f"/{escape(token)}" for token in tokens))
+                (child, path + "".join(f"/{escape_token(token)}" for token in tokens))
                 for tokens, child in _subschemas(current)
             ]
             waiting.extend(reversed(inside))
@@ -144,7 +144,7 @@ def _unknown_keywords(schema: dict[str, Any], path: str) -> Iterator[SchemaFindi
     for keyword in schema:
         if keyword in ALL or keyword.startswith("x-"):
             continue
-        place = f"{path}/{escape(keyword)}"
+        place = f"{path}/{escape_token(keyword)}"
         if keyword in _FORMER:
             message = f"The keyword {shorten(keyword)} is of an earlier draft and has no effect."
             yield SchemaFinding(place, "former-keyword", "warning", message, f"Use {_FORMER[keyword]}.")

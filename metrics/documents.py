@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import isclose
 from typing import Any
 
+from config.json_pointer import escape_token
 from metrics.boxes import Box, KindedBox, match_boxes
 from metrics.text import bag_f1, word_tokens
 
@@ -39,7 +40,7 @@ def differences(before: Any, after: Any, *, most: int | None = None) -> list[Dif
 def _apart(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
-            yield from _apart(before.get(key, ABSENT), after.get(key, ABSENT), f"{path}/{_token(key)}")
+            yield from _apart(before.get(key, ABSENT), after.get(key, ABSENT), f"{path}/{escape_token(key)}")
     elif isinstance(before, list) and isinstance(after, list):
         for place in range(max(len(before), len(after))):
             old = before[place] if place < len(before) else ABSENT
@@ -47,10 +48,6 @@ def _apart(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]
             yield from _apart(old, new, f"{path}/{place}")
     elif not _same(before, after):
         yield path, before, after
-
-
-def _token(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -61,7 +58,7 @@ def leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every value that holds no other, with its place; an empty list or object is one."""
     if isinstance(document, dict) and document:
         for key, value in document.items():
-            yield from leaves(value, f"{path}/{_token(key)}")
+            yield from leaves(value, f"{path}/{escape_token(key)}")
     elif isinstance(document, list) and document:
         for place, value in enumerate(document):
             yield from leaves(value, f"{path}/{place}")

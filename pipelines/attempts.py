@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from config.models import uuid7
+from config.texts import storable
 from pipelines import store
 from pipelines.claims import Claim
 
@@ -55,7 +56,7 @@ class Attempt:
                     "created_at": timezone.now(),
                     "step_run_id": self.claim.step_run_id,
                     "attempt": self.claim.attempt,
-                    "message": text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+                    "message": storable(text),
                 }
             )
 

@@ -4,7 +4,6 @@ Every figure comes from indexed or bounded reads, whatever the tables hold, and 
 """
 
 import logging
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.http_metrics import http_registry
+from config.models import first_uuid7
 from monitoring.figures import report
 from monitoring.models import TestRun
 from monitoring.windows import Window
@@ -99,7 +99,7 @@ class DatabaseFigures(Collector):
 
 
 def _runs(cursor: Any) -> Iterator[Metric]:
-    since = uuid.UUID(int=int((timezone.now() - HOUR).timestamp() * 1000) << 80)
+    since = first_uuid7(timezone.now() - HOUR)
     runs = dict(_fetch(cursor, RECENT_RUNS, [since, MOST]))
     steps = {status: (count, lost) for status, count, lost in _fetch(cursor, RECENT_STEPS, [since, MOST])}
     window = f"begun in the last hour, of the latest {MOST:,} at most"

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 
+from config.models import first_uuid7
 from ir_schemas.models import IRArtifact
 from pipelines.models import PromptData, PromptResult
 from pipelines.models.runs import RunStatus
@@ -58,6 +59,5 @@ def prune(kind: Kind, before: datetime, *, batch: int = 500) -> Iterator[int]:
 
 def _rows(kind: Kind, before: datetime) -> QuerySet[Any]:
     # Keys are ordered by time, so the key's index finds what is old.
-    oldest_kept = uuid.UUID(int=int(before.timestamp() * 1000) << 80)
-    old = kind.model._default_manager.filter(pk__lt=oldest_kept, created_at__lt=before, pruned_at=None)
+    old = kind.model._default_manager.filter(pk__lt=first_uuid7(before), created_at__lt=before, pruned_at=None)
     return old.exclude(kind.kept).order_by("pk")

@@ -14,12 +14,10 @@ from ir_schemas.shapes.nodes import (
     NodePool,
     Schema,
     any_of,
-    escape_token,
     inline,
     matches,
     negation,
     subschemas,
-    unescape_token,
 )
 from ir_schemas.shapes.sampling import Sampler
 from ir_schemas.shapes.shape import ALWAYS_MATCHING, KINDS, Bound, Shape, declared_member, exact, kind_of
@@ -27,6 +25,6 @@ from ir_schemas.shapes.shape import ALWAYS_MATCHING, KINDS, Bound, Shape, declar
 __all__ = [
     "ALWAYS_MATCHING", "ANNOTATIONS", "KINDS", "NOTHING", "SCHEMA_KEYWORDS", "SCHEMA_LIST_KEYWORDS",
     "SCHEMA_MAP_KEYWORDS", "Bound", "Discriminator", "Json", "Node", "NodePool", "Sampler", "Schema", "Shape", "any_of",
-    "declared_member", "escape_token", "evaluators", "exact", "expand", "in_place", "inline", "kind_of", "matches",
-    "narrow", "negation", "subschemas", "unescape_token",
+    "declared_member", "evaluators", "exact", "expand", "in_place", "inline", "kind_of", "matches",
+    "narrow", "negation", "subschemas",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote
 
+from config.json_pointer import escape_token, unescape_token
 from ir_schemas.validation.engines import RUST, Check
 
 if TYPE_CHECKING:
@@ -105,15 +106,6 @@ def negation(operand: Node) -> Node:
 
 
 NOTHING = inline(False)
-
-
-def escape_token(token: str) -> str:
-    """One reference token of a JSON Pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def unescape_token(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
 
 
 def subschemas(schema: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:

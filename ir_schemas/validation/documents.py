@@ -13,7 +13,8 @@ from itertools import chain, islice
 from math import isfinite
 from typing import Any, NoReturn
 
-from ir_schemas.validation.positions import Position, Token, escape, line_and_column, locate, scan
+from config.json_pointer import escape_token
+from ir_schemas.validation.positions import Position, Token, line_and_column, locate, scan
 
 MOST_SCANNED = 100_000  # tokens looked through for the place of a fault; past them it is told without its place
 NOT_FINITE = "NaN, Infinity and numbers past 1.8e308 are not JSON numbers."
@@ -161,7 +162,7 @@ def _first_fault(data: object, limits: Limits) -> JsonFault:
         if fault is not None:
             return fault
         if type(value) is dict:
-            children = [(child, f"{path}/{escape(key)}", depth + 1) for key, child in value.items()]
+            children = [(child, f"{path}/{escape_token(key)}", depth + 1) for key, child in value.items()]
         elif type(value) is list:
             children = [(child, f"{path}/{index}", depth + 1) for index, child in enumerate(value)]
         else:

@@ -7,9 +7,9 @@ from urllib.parse import quote
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from config.json_pointer import escape_token
 from ir_schemas.validation import keywords
 from ir_schemas.validation.engines import Check, Engine, Library, Resources, Schema, SchemaRefused, registry_of
-from ir_schemas.validation.positions import escape
 
 if TYPE_CHECKING:
     from referencing._core import Resolver  # the library gives its resolvers no public name
@@ -82,7 +82,7 @@ class SchemaGraph:
 
     def location(self, node: Node, *tokens: object) -> str:
         """Return where a node, or a keyword in it, stands: a JSON Pointer, after a URI if in another document."""
-        pointer = node.pointer + "".join(f"/{escape(token)}" for token in tokens)
+        pointer = node.pointer + "".join(f"/{escape_token(token)}" for token in tokens)
         return pointer if node.uri == self.root_uri else f"{node.uri}#{pointer}"
 
     def child(self, node: Node, *tokens: Any) -> Node:
@@ -90,7 +90,7 @@ class SchemaGraph:
         schema: Any = node.schema
         for token in tokens:
             schema = schema[token]
-        pointer = node.pointer + "".join(f"/{escape(token)}" for token in tokens)
+        pointer = node.pointer + "".join(f"/{escape_token(token)}" for token in tokens)
         resolver = node.resolver
         if isinstance(schema, dict) and "$id" in schema:
             resolver = resolver.in_subresource(DRAFT202012.create_resource(schema))
@@ -203,7 +203,7 @@ class SchemaGraph:
                 self._places.setdefault(id(value), (uri, pointer))
                 if isinstance(value.get("$dynamicRef"), str):
                     self._dynamic_references.add(value["$dynamicRef"].rpartition("#")[2])
-                stack.extend((child, f"{pointer}/{escape(key)}") for key, child in value.items())
+                stack.extend((child, f"{pointer}/{escape_token(key)}") for key, child in value.items())
             elif isinstance(value, list):
                 order.append(value)
                 stack.extend((child, f"{pointer}/{index}") for index, child in enumerate(value))

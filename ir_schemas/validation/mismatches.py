@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from config.json_pointer import escape_token
 from ir_schemas.validation.graph import Node
-from ir_schemas.validation.positions import escape
 
 
 class Place(NamedTuple):
@@ -15,7 +15,7 @@ class Place(NamedTuple):
     depth: int
 
     def at_key(self, key: str) -> "Place":
-        token = escape(key)
+        token = escape_token(key)
         return Place(f"{self.pointer}/{token}", f"{self.folded}/{token}", self.depth + 1)
 
     def at_index(self, index: int) -> "Place":

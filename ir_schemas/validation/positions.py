@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from config.json_pointer import escape_token, unescape_token
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _read = json.JSONDecoder().raw_decode
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
@@ -61,7 +63,7 @@ class _Wanted:
     def add(self, path: str) -> None:
         node = self
         for token in path.split("/")[1:]:
-            key = token.replace("~1", "/").replace("~0", "~")
+            key = unescape_token(token)
             node = node.inside.setdefault(key, _Wanted(f"{node.path}/{token}"))
         node.is_wanted = True
 
@@ -96,11 +98,6 @@ def _after_space(text: str, offset: int) -> int:
     return match.end() if match else offset
 
 
-def escape(key: object) -> str:
-    """Escape one token of a JSON Pointer (RFC 6901)."""
-    return str(key).replace("~", "~0").replace("/", "~1")
-
-
 class _Frame:
     """An object or an array that is open at this point of the scan."""
 
@@ -113,7 +110,7 @@ class _Frame:
         self.index: object = 0
 
     def child(self) -> str:
-        return f"{self.path}/{escape(self.index)}"
+        return f"{self.path}/{escape_token(self.index)}"
 
     def step(self) -> None:
         """Go past a comma."""

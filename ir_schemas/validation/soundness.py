@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from config.json_pointer import escape_token
 from ir_schemas.validation.cost import Bounds, ReferenceLoop, TooCostly, measure
 from ir_schemas.validation.documents import JsonFault, Limits, check_document
 from ir_schemas.validation.engines import METASCHEMAS, RUST, Check, Engine, Resources, Schema, SchemaRefused
@@ -12,7 +13,6 @@ from ir_schemas.validation.explain import Explainer
 from ir_schemas.validation.faults import SchemaFault, SchemaFinding
 from ir_schemas.validation.graph import DanglingReference, Node, SchemaGraph
 from ir_schemas.validation.keywords import DIALECT, TYPES
-from ir_schemas.validation.positions import escape
 from ir_schemas.validation.ranking import Tally
 from ir_schemas.validation.redaction import shorten
 from ir_schemas.validation.report import IRError
@@ -133,7 +133,7 @@ def pattern_findings(graph: SchemaGraph, node: Node) -> list[SchemaFinding]:
     """Say which of the patterns in one subschema can't be used."""
     if isinstance(node.schema, bool):
         return []
-    places = [("patternProperties", escape(name), name) for name in node.schema.get("patternProperties", ())]
+    places = [("patternProperties", escape_token(name), name) for name in node.schema.get("patternProperties", ())]
     places += [("pattern", "", node.schema["pattern"])] if "pattern" in node.schema else []
     findings = []
     for keyword, name, pattern in places:

@@ -8,6 +8,7 @@ property that each fixes with `const` or `enum`) and the value's tag fits none, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from config.json_pointer import unescape_token
 from ir_schemas.validation.graph import Node
 from ir_schemas.validation.mismatches import Findings, Mismatch, Visit
 
@@ -132,7 +133,7 @@ def _shared_tag(branches: list[_Branch]) -> str | None:
 
 def _name_of_part(part: Visit, visit: Visit) -> str:
     token = part.place.pointer[len(visit.place.pointer) + 1 :]
-    return token.replace("~1", "/").replace("~0", "~")
+    return unescape_token(token)
 
 
 def _name(explainer: "Explainer", branch: _Branch, number_of_branches: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from config.texts import storable
 from ir_schemas import active
 from ir_schemas.active import Contract
 from ir_schemas.exporting import ExportError, StrictSubset, to_strict_subset
@@ -19,7 +20,6 @@ from pipelines.ai.prices import cost_of, price_of
 from pipelines.ai.prompts import find_prompt
 from pipelines.ai.providers import Answer, Message, Provider, ProviderError, Question, provider
 from pipelines.ai.template import TemplateFault, render
-from pipelines.ai.texts import storable
 from pipelines.embeddings.retrieval import Found, retrieve
 from pipelines.models import AIPrompt
 from pipelines.recording.prompts import total_usage

@@ -12,7 +12,7 @@ import jinja2
 from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Context
 
-from pipelines.ai.texts import storable
+from config.texts import storable
 from pipelines.hubspot.dialect import ChargingTransformer, HublEnvironment, HublTags
 from pipelines.hubspot.filters import text_of
 from pipelines.hubspot.limits import HublLimitError, budget, spending

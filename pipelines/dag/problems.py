@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypedDict
 
+from config.json_pointer import escape_token
+
 MAX_PROBLEMS = 100
 
 
@@ -72,7 +74,7 @@ class Problems:
 
 def pointer(*parts: str | int) -> str:
     """A JSON Pointer (RFC 6901): ``pointer("nodes", 0, "a/b")`` is ``/nodes/0/a~1b``."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{escape_token(part)}" for part in parts)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -7,8 +7,8 @@ import jsonschema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.json_pointer import escape_token
 from ir_schemas.validation import PYTHON, compile_schema
-from ir_schemas.validation.positions import escape
 from tests.ir_schemas.random_schemas import UNEVALUATED, UNIONS, documents, rooted_schemas
 
 thorough = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -36,7 +36,7 @@ def test_outside_unions_the_paths_are_the_oracles(schema: Any, candidates: list[
     for document in candidates:
         report = compiled.validate(document, max_errors=10_000)
         expected = {
-            "".join(f"/{escape(token)}" for token in each.absolute_path) for each in oracle.iter_errors(document)
+            "".join(f"/{escape_token(token)}" for token in each.absolute_path) for each in oracle.iter_errors(document)
         }
         assert {error.path for error in report.errors} == expected
 

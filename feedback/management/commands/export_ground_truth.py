@@ -1,21 +1,19 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from feedback.ground_truth_lines import export_lines
 from feedback.models import GroundTruth, GroundTruthSet
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Write ground truth as JSONL, one version a line, for version control or another installation.
 
   manage.py export_ground_truth --set home_pages -o home_pages.jsonl
   manage.py export_ground_truth --scope layout_split > layout_split.jsonl"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--set", metavar="KEY", dest="set_key", help="what is in this set")

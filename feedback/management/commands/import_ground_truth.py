@@ -1,25 +1,23 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
+from config.commands import ExplainedCommand
 from config.problems import DomainError
 from feedback.ground_truth_lines import MOST_BYTES, Imported, import_lines
 from feedback.models import GroundTruthSet
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Take in ground truth from FILE, as export_ground_truth wrote it.
 
 Versions keep their numbers. All lines are taken in or, if any is refused, none, with the reasons by line. Importing
 the same file again changes nothing.
   manage.py import_ground_truth home_pages.jsonl --set home_pages --dry-run
   manage.py import_ground_truth home_pages.jsonl --set home_pages"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)

@@ -1,26 +1,24 @@
 import re
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from ir_schemas.folder import INDEX, FolderError, write_folder
 from ir_schemas.transfer import export_lines
 
 _OURS = re.compile(r"(step|prompt|process)/[^/]+/v[1-9][0-9]*\.json\Z")
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Write the whole schema registry into FOLDER, one file a version, to be kept in version control.
 
 registry.json lists the lines with their compatibility levels and the versions with their states; every schema is
 written as its author wrote it. Files that say what they said before are left alone, and versions that are gone are
 removed. The folder must be empty, new, or one that this command has written.
   manage.py export_schemas schemas/"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="FOLDER", type=Path)

@@ -1,12 +1,13 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from ir_schemas.folder import INDEX, MAX_FILES, FolderError, parse_folder
 from ir_schemas.transfer import ImportRefused, import_lines
 from ir_schemas.validation import DEFAULT_LIMITS
@@ -14,7 +15,7 @@ from ir_schemas.validation import DEFAULT_LIMITS
 _COUNTED = ("created", "updated", "activated", "retired", "unchanged")
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Bring the schemas of FOLDER, as export_schemas wrote it, into the registry.
 
 Versions keep their numbers, what registry.json has as active is put in force, and versions that it does not list stay
@@ -22,9 +23,6 @@ as they are. Steps, prompts and processes must exist. All is imported or, if any
 reason. Importing the same folder again changes nothing.
   manage.py import_schemas schemas/ --dry-run
   manage.py import_schemas schemas/"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="FOLDER", type=Path)

@@ -1,18 +1,19 @@
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from ir_schemas.selectors import find_schema
 from ir_schemas.validation import CompiledSchema, JsonFault, SchemaFault, ValidationReport, compile_schema, parse_json
 
 INVALID, BAD_INPUT = 1, 2
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Check a JSON document against an IR schema.
 
 SCHEMA is a step (layout_split, layout_split@1), a prompt or process (prompt:module_generate@1, process:KEY), the id of
@@ -20,9 +21,6 @@ a schema version, or a .json file. FILE may be - for standard input.
   manage.py validate_ir layout_split ir.json
 
 Exit status: 0 valid, 1 invalid, 2 the schema or the file could not be used."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("schema", metavar="SCHEMA")

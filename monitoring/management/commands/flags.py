@@ -1,9 +1,10 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from config.problems import DomainError, InvalidInput
 from monitoring import flags
 from monitoring.flag_history import history_of
@@ -12,7 +13,7 @@ from monitoring.flags import Key
 from monitoring.targeting import Subject
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """See and set what is switched on; what is set holds at once, in every process.
 
   manage.py flags list
@@ -27,9 +28,6 @@ class Command(BaseCommand):
 A rule is for user:NAME, group:NAME, pipeline:KEY, prompt:PROCESS@VERSION or percentage:NUMBER (of users, and of runs
 where a run asks; the same ones at every call, and all of those of a smaller number). The first rule that fits decides,
 else the live value, else the environment's default."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True, metavar="WHAT")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from config.texts import storable
 from pipelines.ai.providers.protocol import ProviderError
-from pipelines.ai.texts import storable
 
 MAX_RETRY_AFTER = 3600.0
 MAX_TOLD = 300

@@ -1,11 +1,12 @@
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config import features
+from config.commands import ExplainedCommand
 from config.problems import DomainError
 from feedback.models import GroundTruthSet
 from pipelines import definitions
@@ -16,7 +17,7 @@ SHOWN = 20
 SAYS = {"better": "better", "worse": "worse", "equal": "the same", "unclear": "can't tell"}
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Run a pipeline over a set of ground truth and say how its outputs compare with the truth.
 
 KEY is a pipeline's key (its active version runs) or KEY@VERSION. With --against another version runs over the same
@@ -25,9 +26,6 @@ set too, and each metric is compared item by item: better, worse, the same or ca
   manage.py evaluate --set home_pages --pipeline design_to_modules@3 --against 2
 
 Exit status: 0, 1 it is worse than --against on some metric, 2 the input could not be used."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--set", required=True, metavar="NAME", dest="set_key", help="the key of the set")

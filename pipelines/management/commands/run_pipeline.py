@@ -1,12 +1,13 @@
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import ExplainedCommand
 from config.problems import DomainError
 from pipelines import definitions, engine
 from pipelines.console import RunTable
@@ -20,7 +21,7 @@ from pipelines.selectors import run_report
 FAILED, BAD_INPUT = 1, 2
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = """Run a pipeline on a design and show how it goes.
 
 KEY is a pipeline's key (its active version runs) or KEY@VERSION. The design is an HTML file with its assets beside or
@@ -28,9 +29,6 @@ below it, an address, or a picture (PNG, JPEG, WebP). --params takes a JSON obje
   manage.py run_pipeline design_to_modules --input page/index.html --params '{"split": {"rendering": "never"}}'
 
 Exit status: 0 the run completed, 1 it failed, 2 the input could not be used."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("key", metavar="KEY")
