@@ -19,11 +19,10 @@ def _model(title: str, icon: str, name: str) -> dict[str, Any]:
     }
 
 
-def _gated(feature: str, title: str, icon: str, name: str) -> dict[str, Any]:
-    """As ``_model``, and only while a feature is switched on."""
-    link = _model(title, icon, name)
+def _gated(feature: str, link: dict[str, Any]) -> dict[str, Any]:
+    """The link, and only while a feature is switched on."""
     may_view = link["permission"]
-    return {**link, "permission": lambda request: may_view(request) and features.is_on(feature, request.user)}
+    return {**link, "permission": lambda request: may_view(request) and features.is_open(request, feature)}
 
 
 SIDEBAR: dict[str, Any] = {
@@ -104,21 +103,22 @@ SIDEBAR: dict[str, Any] = {
         {
             "title": "Review",
             "items": [
-                {
-                    "title": "Work through queues",
-                    "icon": "checklist",
-                    "link": reverse_lazy("review:queues"),
-                    "permission": lambda request: (
-                        request.user.has_perm("feedback.review_item") and features.is_on(features.REVIEW, request.user)
-                    ),
-                },
-                _gated(features.REVIEW, "Review queues", "inbox", "feedback.reviewqueue"),
-                _gated(features.REVIEW, "Review items", "ballot", "feedback.reviewitem"),
-                _gated(features.REVIEW, "Answers", "how_to_reg", "feedback.reviewanswer"),
+                _gated(
+                    features.REVIEW,
+                    {
+                        "title": "Work through queues",
+                        "icon": "checklist",
+                        "link": reverse_lazy("review:queues"),
+                        "permission": lambda request: request.user.has_perm("feedback.review_item"),
+                    },
+                ),
+                _gated(features.REVIEW, _model("Review queues", "inbox", "feedback.reviewqueue")),
+                _gated(features.REVIEW, _model("Review items", "ballot", "feedback.reviewitem")),
+                _gated(features.REVIEW, _model("Answers", "how_to_reg", "feedback.reviewanswer")),
                 _model("Review feedback", "rate_review", "feedback.reviewfeedback"),
                 _model("Ground truth", "verified", "feedback.groundtruth"),
-                _gated(features.REVIEW, "Ground truth sets", "library_add_check", "feedback.groundtruthset"),
-                _gated(features.REVIEW, "Items of sets", "playlist_add_check", "feedback.groundtruthsetitem"),
+                _gated(features.REVIEW, _model("Ground truth sets", "library_add_check", "feedback.groundtruthset")),
+                _gated(features.REVIEW, _model("Items of sets", "playlist_add_check", "feedback.groundtruthsetitem")),
             ],
         },
         {

@@ -220,10 +220,14 @@ CLOSED_ROUTES = {
     "/api/review-queues": "REVIEW_ENABLED",
     "/api/review-items": "REVIEW_ENABLED",
     "/api/review-assignments": "REVIEW_ENABLED",
+    "/api/ground-truth": "REVIEW_ENABLED",
     "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
+    "/admin/feedback/reviewquestion/": "REVIEW_ENABLED",
     "/admin/feedback/reviewitem/": "REVIEW_ENABLED",
+    "/admin/feedback/reviewassignment/": "REVIEW_ENABLED",
     "/admin/feedback/reviewanswer/": "REVIEW_ENABLED",
+    "/admin/feedback/groundtruthset": "REVIEW_ENABLED",
 }
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")

@@ -9,18 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
-from config import features
 from config.admin_base import number_text, row_link
 from feedback.agreement_report import MOST_ANSWERS, MetricFit, QuestionAgreement, agreement_report
 from feedback.models import ReviewQueue
+from feedback.permissions import CURATE
 from metrics.models import MetricDefinition
-
-CURATE = "feedback.curate_review"
 
 
 def agreement_page(request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
     """For curators: how reviewers agree on each question, where they do not, and what the metrics make of it."""
-    features.require(features.REVIEW, request.user)
     if not request.user.has_perm(CURATE):
         raise PermissionDenied
     queue = get_object_or_404(ReviewQueue, pk=object_id)

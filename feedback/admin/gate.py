@@ -10,4 +10,4 @@ class GatedAdmin:
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         perms: dict[str, bool] = super().get_model_perms(request)  # type: ignore[misc]
-        return perms if features.is_on(features.REVIEW, request.user) else {}
+        return perms if features.is_open(request, features.REVIEW) else {}

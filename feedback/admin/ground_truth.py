@@ -17,9 +17,9 @@ from config.problems import DomainError
 from feedback import ground_truth
 from feedback.admin.gate import GatedAdmin
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
+from feedback.permissions import CURATE
 from metrics.documents import differences
 
-CURATE = "feedback.curate_review"
 MOST_DIFFERENCES = 200
 MOST_TEXT = 500
 

@@ -11,8 +11,7 @@ from feedback import services
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem
 from feedback.models.work import ASSIGNMENT_COLOURS, STATE_COLOURS, VERDICT_COLOURS
-
-CURATE = "feedback.curate_review"
+from feedback.permissions import CURATE
 
 
 @admin.register(ReviewItem)

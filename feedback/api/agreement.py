@@ -8,11 +8,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from config.permissions import holds
 from feedback.agreement_report import AgreementReport, MetricFit, QuestionAgreement, agreement_report
-from feedback.api.gate import WhereReviewIsOn
 from feedback.models import ReviewQueue
+from feedback.permissions import CURATE
 
 
 class ReviewerBiasSerializer(serializers.Serializer[Any]):
@@ -66,10 +67,10 @@ class AgreementSerializer(serializers.Serializer[Any]):
     metrics = MetricFitSerializer(many=True)
 
 
-class AgreementView(WhereReviewIsOn):
+class AgreementView(APIView):
     """Agreement on the items of a queue that take no more answers, and the metrics that foretell rejection."""
 
-    permission_classes = (holds("feedback.curate_review"),)
+    permission_classes = (holds(CURATE),)
 
     @extend_schema(operation_id="review_queues_agreement", responses=AgreementSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:

@@ -16,10 +16,9 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from config.permissions import holds
 from config.problems import InvalidInput
 from feedback import ground_truth
-from feedback.api.gate import WhereReviewIsOn
 from feedback.models import GroundTruth, GroundTruthSet
+from feedback.permissions import CURATE
 
-CURATE = "feedback.curate_review"
 MOST_ITEMS = 1_000
 
 
@@ -55,7 +54,7 @@ class GroundTruthFilter(filters.FilterSet):  # type: ignore[misc]
     setKey = filters.CharFilter(field_name="sets__key")
 
 
-class GroundTruthViewSet(WhereReviewIsOn, ReadOnlyModelViewSet[GroundTruth]):
+class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
     """Accepted answers by scope and reference, every version."""
 
     queryset = GroundTruth.objects.all()
@@ -64,7 +63,7 @@ class GroundTruthViewSet(WhereReviewIsOn, ReadOnlyModelViewSet[GroundTruth]):
     filterset_class = GroundTruthFilter
 
 
-class GroundTruthSetViewSet(WhereReviewIsOn, CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSet]):
+class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSet]):
     """Sets of ground truth to evaluate on. A frozen set stays as it is."""
 
     queryset = GroundTruthSet.objects.annotate(item_count=Count("items"))

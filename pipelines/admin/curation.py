@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from config import features
 from feedback.admin.reviews import ReviewFeedbackAdmin
 from feedback.models import ReviewFeedback
+from feedback.permissions import CURATE
 from pipelines.review.curation import curate_many
 
-CURATE = "feedback.curate_review"
 MOST_SAID = 5
 
 admin.site.unregister(ReviewFeedback)
@@ -25,7 +25,7 @@ class CuratingFeedbackAdmin(ReviewFeedbackAdmin):
     actions = ("make_ground_truth",)
 
     def has_curate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(CURATE)) and features.is_on(features.REVIEW, request.user)
+        return bool(request.user.has_perm(CURATE)) and features.is_open(request, features.REVIEW)
 
     @admin.action(description="Make ground truth of what was accepted or corrected", permissions=["curate"])
     def make_ground_truth(self, request: HttpRequest, feedback: QuerySet[ReviewFeedback]) -> None:

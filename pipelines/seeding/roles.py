@@ -3,10 +3,12 @@
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-REVIEWER = ("feedback.review_item",)
+from feedback import permissions
+
+REVIEWER = (permissions.REVIEW,)
 CURATOR = (
     *REVIEWER,
-    "feedback.curate_review",
+    permissions.CURATE,
     "feedback.view_reviewqueue",
     "feedback.view_reviewitem",
     "feedback.view_reviewanswer",

@@ -13,6 +13,15 @@ from tests.factories import UserFactory
 pytestmark = pytest.mark.django_db
 RUNS = "/api/monitoring/test-runs"
 QUEUES = "/admin/feedback/reviewqueue/"
+REVIEW_TABLES = (
+    "reviewqueue",
+    "reviewquestion",
+    "reviewitem",
+    "reviewassignment",
+    "reviewanswer",
+    "groundtruthset",
+    "groundtruthsetitem",
+)
 
 
 @pytest.fixture
@@ -56,8 +65,9 @@ def test_open_to_all_it_asks_a_stranger_to_sign_in(client: Client) -> None:
     assert client.get(RUNS).status_code == 401
 
 
-@pytest.mark.parametrize("path", [QUEUES, "/admin/feedback/reviewitem/", "/admin/feedback/reviewanswer/"])
-def test_review_screens_are_hidden_but_from_those_they_are_open_to(path: str, client: Client, ada: User) -> None:
+@pytest.mark.parametrize("model", REVIEW_TABLES)
+def test_review_screens_are_hidden_but_from_those_they_are_open_to(model: str, client: Client, ada: User) -> None:
+    path = f"/admin/feedback/{model}/"
     client.force_login(ada)
     assert client.get(path).status_code == 404
 
@@ -67,6 +77,22 @@ def test_review_screens_are_hidden_but_from_those_they_are_open_to(path: str, cl
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     assert client.get(path).status_code == 404
     assert QUEUES not in client.get("/admin/").content.decode()
+
+
+def test_the_menus_of_a_page_ask_for_a_flag_once(client: Client, ada: User) -> None:
+    client.force_login(ada)
+
+    with CaptureQueriesContext(connection) as captured:
+        client.get("/admin/")
+
+    assert sum("REVIEW_ENABLED" in query["sql"] for query in captured) == 1
+
+
+def test_what_came_before_the_flag_stays_open(client: Client, ada: User) -> None:
+    client.force_login(ada)
+
+    for model in ("reviewfeedback", "groundtruth"):
+        assert client.get(f"/admin/feedback/{model}/").status_code == 200
 
 
 def test_a_flag_without_rules_costs_one_query_and_other_routes_none(client: Client, ada: User) -> None:

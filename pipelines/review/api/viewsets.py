@@ -14,6 +14,7 @@ from config.permissions import holds
 from feedback import services
 from feedback.errors import AlreadyAnswered
 from feedback.models import ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.permissions import CURATE, REVIEW
 from feedback.services import Answer
 from pipelines.api.requests import read_body, signed_in
 from pipelines.review.api import filters, serializers
@@ -21,7 +22,6 @@ from pipelines.review.content import load_content
 from pipelines.review.filling import fill
 from pipelines.review.submitting import submit
 
-REVIEW, CURATE = "feedback.review_item", "feedback.curate_review"
 RELATIONS = ("item__step_run__pipeline_run", "item__queue")
 LOST = OpenApiResponse(
     description="`review-reservation-lost`: others have taken every place since. `review-item-closed`, or "

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from config.problems import DomainError, problem
 from feedback import services
 from feedback.models import ReviewAssignment, ReviewQueue
+from feedback.permissions import CURATE, REVIEW
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.pictures import is_picture, picture_response
 from pipelines.review.content import Content, load_content
@@ -26,8 +27,6 @@ from pipelines.review.screen.page import item_context
 from pipelines.review.screen.rail import mine_entries, queue_entries
 from pipelines.review.submitting import submit
 
-REVIEW = "feedback.review_item"
-CURATE = "feedback.curate_review"
 RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run", "item__step_run__step_version__step")
 
 
