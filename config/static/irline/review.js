@@ -28,7 +28,7 @@ function draft() {
     const comments = data.getAll("remark_comment");
     const remarks = data.getAll("remark_path").map((path, index) => ({ path, comment: comments[index] }));
     const text = correction();
-    const corrected = text && text.value !== text.defaultValue ? text.value : text && corrector.dataset.kept ? text.value : "";
+    const corrected = text && (text.value !== text.defaultValue || corrector.dataset.kept) ? text.value : "";
     return { answers, correction: corrected, comments: data.get("comments"), remarks: remarks.filter((each) => each.comment) };
 }
 
