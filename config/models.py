@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from uuid_utils import compat
 
-from config.canonical import canonical_json, content_hash
+from config.canonical import canonical_json, hash_of_canonical
 
 
 def uuid7() -> uuid.UUID:
@@ -32,6 +32,12 @@ class Record(models.Model):
         ordering = ("-id",)
 
 
+def weight_of(body: Any) -> dict[str, Any]:
+    """The columns of ``Weighed`` that say what a body was: its size and hash in its canonical form."""
+    text = canonical_json(body)
+    return {"size_bytes": len(text), "content_hash": hash_of_canonical(text)}
+
+
 class Weighed(models.Model):
     """A row whose body can be pruned: it keeps its size in bytes and its hash when the body is gone."""
 
@@ -44,5 +50,4 @@ class Weighed(models.Model):
 
     def weigh(self, body: Any) -> None:
         """Take size and hash from ``body``, in its canonical form."""
-        self.size_bytes = len(canonical_json(body))
-        self.content_hash = content_hash(body)
+        self.size_bytes, self.content_hash = weight_of(body).values()

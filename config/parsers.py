@@ -28,9 +28,14 @@ def read_json(body: bytes, *, only_storable: bool = False) -> Any:
         raise ParseError("The body is nested too deeply.") from error
     except ValueError as error:
         raise ParseError(f"The body is not JSON: {error}") from error
-    if only_storable and ESCAPED.search(text) and any(UNSTORABLE.search(found) for found in _strings(document)):
+    if only_storable and ESCAPED.search(text) and is_unstorable(document):
         raise ParseError("The body has a string with a NUL character or half a surrogate pair; no text holds these.")
     return document
+
+
+def is_unstorable(document: Any) -> bool:
+    """Whether a string in it holds U+0000 or half a surrogate pair."""
+    return any(UNSTORABLE.search(found) for found in _strings(document))
 
 
 class BoundedJSONParser(BaseParser):

@@ -121,10 +121,11 @@ def _squares_within(judged: Judgements, numbers: Floats) -> Floats:
     return within
 
 
-def _value_counts(judged: Judgements) -> Ints:
-    """How often each answer was given to each item, shape ``(items, values)``."""
+def _value_counts(judged: Judgements, *, rater: int | None = None) -> Ints:
+    """How often each answer was given to each item, by all or by one, shape ``(items, values)``."""
     shape = (len(judged.items), len(judged.values))
     both = judged.item * shape[1] + judged.value
+    both = both if rater is None else both[judged.rater == rater]
     return np.bincount(both, minlength=shape[0] * shape[1]).reshape(shape)
 
 
@@ -135,16 +136,7 @@ def confusion(judged: Judgements) -> Ints:
     """
     counts = _value_counts(judged)
     if len(judged.raters) == 2:
-        first = Judgements(
-            judged.items,
-            judged.raters,
-            judged.values,
-            judged.item[judged.rater == 0],
-            judged.rater[judged.rater == 0],
-            judged.value[judged.rater == 0],
-            judged.is_number,
-        )
-        of_first = _value_counts(first)
+        of_first = _value_counts(judged, rater=0)
         return of_first.T @ (counts - of_first)
     met: Ints = counts.T @ counts - np.diag(counts.sum(axis=0))
     return met

@@ -52,16 +52,19 @@ def put_into_set(*, truth_set: GroundTruthSet, truths: Iterable[GroundTruth]) ->
     Raises ``SetFrozen``.
     """
     _lock_thawed(truth_set.pk)
-    added = 0
-    for truth in truths:
-        _, created = GroundTruthSetItem.objects.update_or_create(
-            truth_set=truth_set,
-            scope=truth.scope,
-            reference_id=truth.reference_id,
-            defaults={"ground_truth": truth},
-        )
-        added += created
-    return added
+    held = GroundTruthSetItem.objects.filter(truth_set=truth_set)
+    before = held.count()
+    latest = {(truth.scope, truth.reference_id): truth for truth in truths}
+    GroundTruthSetItem.objects.bulk_create(
+        (
+            GroundTruthSetItem(truth_set=truth_set, ground_truth=truth, scope=scope, reference_id=reference_id)
+            for (scope, reference_id), truth in latest.items()
+        ),
+        update_conflicts=True,
+        unique_fields=("truth_set", "scope", "reference_id"),
+        update_fields=("ground_truth",),
+    )
+    return held.count() - before
 
 
 @transaction.atomic

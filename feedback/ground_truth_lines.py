@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from config.canonical import canonical_json, content_hash
+from config.parsers import is_unstorable
 from feedback.errors import ImportRefused
 from feedback.ground_truth import put_into_set
 from feedback.models import GroundTruth, GroundTruthSet
@@ -85,7 +86,7 @@ def _read(line: bytes) -> dict[str, Any]:
         text = canonical_json(document)
     except (ValueError, RecursionError) as error:
         raise _LineError(f"this is not JSON that can be stored: {error}") from error
-    if rb"\u0000" in text:
+    if rb"\u0000" in text and is_unstorable(document):
         raise _LineError("a text in it holds the character U+0000")
     if not isinstance(document, dict) or not FIELDS <= document.keys() <= FIELDS | {"provenance"}:
         raise _LineError("it needs scope, referenceId, version and data, and may have provenance")

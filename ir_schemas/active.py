@@ -64,6 +64,11 @@ def in_force(
     return contract
 
 
+def of_prompt(prompt_id: uuid.UUID, process_id: uuid.UUID) -> Contract | None:
+    """The contract of the prompt; where it has none, that of its process."""
+    return in_force(prompt_id=prompt_id) or in_force(process_id=process_id)
+
+
 def by_schema_id(schema_id: uuid.UUID) -> Contract:
     """The contract that a version is, whatever its state. Raises ``UnknownSchema``."""
     return _contract(selectors.get_by_id(schema_id))

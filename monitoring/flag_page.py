@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from config.problems import DomainError, InvalidInput, NotFound
 from monitoring import flags
 from monitoring.flag_history import history_of
-from monitoring.flag_targets import Who, find_target
+from monitoring.flag_targets import Who, find_target, ids_of
 from monitoring.flags import Key
 from monitoring.models.flags import values_of
 from monitoring.targeting import Subject
@@ -107,8 +107,7 @@ class PreviewForm(forms.Form):
     def decide(self, key: Key) -> flags.Decision:
         """Raises ``DomainError`` for a name that nothing has."""
         named = {who: self.cleaned_data[who.value] for who in (Who.USER, Who.PIPELINE, Who.PROMPT)}
-        ids = {f"{who.value}_id": getattr(find_target(who, name), "pk", None) for who, name in named.items() if name}
-        return flags.decide(key, **ids)
+        return flags.decide(key, **ids_of(named))
 
 
 FORMS: tuple[type[ChangeForm], ...] = (ValueForm, AddRuleForm, RemoveRuleForm)

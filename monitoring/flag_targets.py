@@ -1,5 +1,6 @@
 """From what a person types to whom a rule is for."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -35,6 +36,11 @@ def find_target(who: FlagRule.Who, name: str) -> models.Model | Decimal:
     if found is None:
         raise NotFound(f"There is no {who.label.lower()} {name!r}.")
     return found
+
+
+def ids_of(names: Mapping[FlagRule.Who, str | None]) -> dict[str, Any]:
+    """``{"user_id": …}`` for each that is named, as ``flags.decide`` takes them. Raises as ``parse_who``."""
+    return {f"{who.value}_id": getattr(find_target(who, name), "pk", None) for who, name in names.items() if name}
 
 
 def _lookup(who: FlagRule.Who, name: str) -> dict[str, Any]:

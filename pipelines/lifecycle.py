@@ -281,9 +281,7 @@ def _in_force(conductor: Conductor, claim: Claim, prompted: Prompted | None = No
 
 def _contract(conductor: Conductor, claim: Claim, prompted: Prompted | None) -> Contract | None:
     """The schema in force of the prompt, else of its process, else of the step version."""
-    found = None
-    if prompted is not None:
-        found = active.in_force(prompt_id=prompted.prompt_id) or active.in_force(process_id=prompted.process_id)
+    found = active.of_prompt(prompted.prompt_id, prompted.process_id) if prompted else None
     return found or active.in_force(step_version_id=conductor.step_version(claim.item).pk)
 
 

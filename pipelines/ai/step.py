@@ -42,7 +42,7 @@ class _Material(NamedTuple):
 
 def _material(config: PromptConfig, context: StepContext) -> _Material:
     version = find_prompt(config.prompt)
-    contract = active.in_force(prompt_id=version.pk) or active.in_force(process_id=version.process_id)
+    contract = active.of_prompt(version.pk, version.process_id)
     values = _values(context, contract)
     found = _retrieved(config, values)
     return _Material(version, contract, {**values, "context": [one.content for one in found]}, found)

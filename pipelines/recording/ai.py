@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.canonical import canonical_json, hash_of_canonical
-from config.models import uuid7
+from config.models import uuid7, weight_of
 from ir_schemas import active
 from ir_schemas.artifacts import Mode, Verdict, check_ir
 from monitoring.models import TestRun
@@ -33,9 +32,7 @@ def judge(item: Item, known: Known, mode: Mode) -> Verdict | None:
     mode = (prompt.ir_validation_mode if prompt else "") or mode
     if mode == "off" or not (prompt or process_id) or item.get("result") is None:
         return None
-    contract = active.in_force(prompt_id=prompt.pk) if prompt else None
-    if contract is None and process_id:
-        contract = active.in_force(process_id=process_id)
+    contract = active.of_prompt(prompt.pk, prompt.process_id) if prompt else active.in_force(process_id=process_id)
     return check_ir(item["result"], contract, mode=mode)
 
 
@@ -85,20 +82,17 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
 
 def _prompt_data(item: Item) -> dict[str, Any]:
     body = {"prompt": item.get("prompt") or "", "context": item.get("context") or {}}
-    text = canonical_json(body)
     return {
         **body,
         "ai_prompt_id": item.get("promptId"),
         "pipeline_id": item.get("pipelineId") or "",
         "section_id": item.get("sectionId") or "",
         "metadata": item.get("metadata") or {},
-        "size_bytes": len(text),
-        "content_hash": hash_of_canonical(text),
+        **weight_of(body),
     }
 
 
 def _prompt_result(item: Item, latency_ms: float | None) -> dict[str, Any]:
-    text = canonical_json(item.get("result"))
     return {
         "result": item.get("result"),
         "quality_score": item.get("qualityScore"),
@@ -107,8 +101,7 @@ def _prompt_result(item: Item, latency_ms: float | None) -> dict[str, Any]:
         "latency_ms": latency_ms,
         "model": item.get("model") or "",
         "provider": item.get("provider") or "",
-        "size_bytes": len(text),
-        "content_hash": hash_of_canonical(text),
+        **weight_of(item.get("result")),
         **{column: _whole(item.get(name)) for name, column in FIGURES.items()},
     }
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from config.canonical import canonical_json, hash_of_canonical
-from config.models import uuid7
+from config.models import uuid7, weight_of
 from pipelines.claims import Claim
 from pipelines.models import PipelineRun
 from pipelines.recording.results import Redacted
@@ -96,7 +95,7 @@ def _call(run: PipelineRun, claim: Claim, prompted: Prompted, call: ModelCall, n
         "pipeline_id": str(run.pipeline_id),
         "section_id": claim.name,
         "metadata": {"attempt": claim.attempt, "call": number, "settings": dict(call.settings)},
-        **_weight(body),
+        **weight_of(body),
     }
     result = {
         "id": uuid7(),
@@ -111,11 +110,6 @@ def _call(run: PipelineRun, claim: Claim, prompted: Prompted, call: ModelCall, n
         "latency_ms": call.latency_ms,
         "model": call.model,
         "provider": call.provider,
-        **_weight(call.answer),
+        **weight_of(call.answer),
     }
     return {"promptData": data, "promptResult": result}
-
-
-def _weight(body: Any) -> dict[str, Any]:
-    text = canonical_json(body)
-    return {"size_bytes": len(text), "content_hash": hash_of_canonical(text)}

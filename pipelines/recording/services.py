@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.db import DataError, IntegrityError, connection, transaction
@@ -115,17 +115,17 @@ def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, O
 
 
 class _Judge:
-    """Validates results, where an item names whose schema to use."""
+    """Validates results, where an item names whose schema to use. Who sends them is looked up once."""
 
     def __init__(self, user_id: int, state: flags.State) -> None:
-        self._user_id = user_id
         self._state = state
+        self._sender = flags.subject(state, user_id=user_id)
 
     def __call__(self, item: Any, known: Known) -> Any:
         if not (item.get("promptId") or item.get("processId")):
             return None
         prompt = known.get(item, "promptId")
-        asked_for = flags.subject(self._state, user_id=self._user_id, prompt_id=prompt.pk if prompt else None)
+        asked_for = replace(self._sender, prompt=str(prompt.pk) if prompt else "")
         mode = flags.judge(flags.Key.IR_VALIDATION_MODE, self._state, asked_for).value
         return ai.judge(item, known, cast(Mode, mode))
 

@@ -15,8 +15,8 @@ from ir_schemas.active import Contract
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from pipelines import artifacts
-from pipelines.dag import DagError, ForEachError, Graph
-from pipelines.definitions import frozen_graph
+from pipelines.dag import ForEachError
+from pipelines.definitions import readable_graph
 from pipelines.models import PromptData, PromptResult, SplitAsset, StepRun
 
 MOST_INPUT_BYTES = 1_000_000
@@ -60,7 +60,7 @@ class Content:
         prompt = self.prompt_data.ai_prompt if self.prompt_data else None
         if prompt is None:
             return None
-        return active.in_force(prompt_id=prompt.pk) or active.in_force(process_id=prompt.process_id)
+        return active.of_prompt(prompt.pk, prompt.process_id)
 
     @cached_property
     def metrics(self) -> list[MetricResult]:
@@ -112,7 +112,7 @@ def _of_prompt(item: ReviewItem) -> Content:
 
 
 def _input_of(step_run: StepRun) -> Any:
-    graph = _graph(step_run)
+    graph = readable_graph(step_run.pipeline_run)
     if graph is None or step_run.node_key not in graph.children:
         return None
     node = graph.node(step_run.node_key)
@@ -124,11 +124,3 @@ def _input_of(step_run: StepRun) -> Any:
             return None
     parents = {key: artifacts.accepted_ir(step_run.pipeline_run_id, key) for key in node.parents}
     return {key: ir for key, ir in parents.items() if ir is not None} or None
-
-
-def _graph(step_run: StepRun) -> Graph | None:
-    """None for a document that today's rules refuse."""
-    try:
-        return frozen_graph(step_run.pipeline_run)
-    except DagError:
-        return None

@@ -145,7 +145,7 @@ def _of_prompt(item: ReviewItem) -> _Output:
     data, prompt = result.prompt_data, result.prompt_data.ai_prompt
     if prompt is None:
         raise NotCuratable("The result belongs to no prompt, so nothing says what it should be measured against.")
-    contract = active.in_force(prompt_id=prompt.pk) or active.in_force(process_id=prompt.process_id)
+    contract = active.of_prompt(prompt.pk, prompt.process_id)
     return _Output(
         scope=prompt.process.key[:80],
         reference_id=content_hash([data.prompt, data.context]),

@@ -13,12 +13,12 @@ from config.canonical import content_hash
 from config.models import uuid7
 from config.problems import DomainError
 from feedback.models import GroundTruth, GroundTruthSet
-from ir_schemas.models import IRArtifact
 from metrics.documents import COMPARATORS, comparisons
 from metrics.models import MetricDefinition, MetricResult
 from metrics.paired import Comparison, compare_scores
 from monitoring.models import TestResult, TestRun
 from pipelines import engine
+from pipelines.artifacts import accepted_artifacts
 from pipelines.designs.intake import open_bundle
 from pipelines.executors import inline
 from pipelines.models import DesignSplit, PipelineRun, PipelineVersion, StepRun
@@ -129,12 +129,9 @@ def _input_of(reference: str, truths: Sequence[GroundTruth]) -> Input | None:
 def _scored(run: PipelineRun, truths: Sequence[GroundTruth]) -> list[ItemScores]:
     outputs = {
         (node, index): (step_run_id, ir)
-        for node, index, step_run_id, ir in IRArtifact.objects.filter(
-            step_run__pipeline_run=run,
-            step_run__status=StepRun.Status.COMPLETED,
-            step_run__node_key__in={truth.scope for truth in truths},
-            attempt=F("step_run__attempt"),
-        ).values_list("step_run__node_key", "step_run__map_index", "step_run_id", "ir_json")
+        for node, index, step_run_id, ir in accepted_artifacts(run.pk)
+        .filter(step_run__node_key__in={truth.scope for truth in truths})
+        .values_list("step_run__node_key", "step_run__map_index", "step_run_id", "ir_json")
     }
     scored = []
     for truth in truths:

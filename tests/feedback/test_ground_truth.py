@@ -151,6 +151,27 @@ def test_one_bad_line_keeps_all_out(tmp_path: Path, line: bytes, reason: str) ->
     assert not GroundTruthSet.objects.exists()
 
 
+def test_a_text_that_only_looks_like_an_escape_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "truth.jsonl"
+    file.write_text(json.dumps({**GOOD, "data": {"code": r"\u0000"}}))
+
+    call_command("import_ground_truth", file, set_key="copy")
+
+    assert GroundTruth.objects.get().data == {"code": r"\u0000"}
+
+
+def test_putting_many_into_a_set_takes_as_many_queries_as_few() -> None:
+    truth_set = GroundTruthSetFactory()
+
+    def queries(count: int) -> int:
+        truths = GroundTruthFactory.create_batch(count)
+        with CaptureQueriesContext(connection) as captured:
+            assert ground_truth.put_into_set(truth_set=truth_set, truths=truths) == count
+        return len(captured)
+
+    assert queries(2) == queries(30)
+
+
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="There is no set 'none'"):
         call_command("export_ground_truth", set_key="none")

@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from ir_schemas.models import IRSchemaDefinition
 from ir_schemas.services import activate_version, create_version
-from monitoring.flags import Key, set_flag
+from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines.models import DesignSplit, PipelineDefinition, PromptData, PromptResult
 from tests.factories import AIPromptFactory, DesignSplitFactory, PipelineDefinitionFactory, UserFactory
@@ -263,6 +264,20 @@ def test_the_latest_of_a_batch_is_the_designs_summary() -> None:
     signed_in().post("/api/quality-runs", {"items": items})
 
     assert DesignSplit.objects.get().metrics["quality"] == {"scores": {"html": 70}, "overall": 70.0, "grade": "C"}
+
+
+def test_a_batch_asks_for_the_senders_groups_once() -> None:
+    user, group = recorder(), Group.objects.create(name="testers")
+    add_rule(key=Key.IR_VALIDATION_MODE, who=Who.GROUP, target=group, value="log", reason="tests")
+    prompt = str(prompt_with_schema().pk)
+
+    def queries(count: int) -> int:
+        runs = [ai_run(f"{count}-{number}", promptId=prompt) for number in range(count)]
+        with CaptureQueriesContext(connection) as captured:
+            assert signed_in(User.objects.get(pk=user.pk)).post("/api/ai-runs", {"items": runs}).status_code == 207
+        return sum("auth_user_groups" in query["sql"] and "auth_group" in query["sql"] for query in captured)
+
+    assert queries(2) == queries(20)
 
 
 def test_a_run_takes_few_statements(django_assert_max_num_queries: Any) -> None:

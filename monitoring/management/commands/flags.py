@@ -8,7 +8,7 @@ from config.commands import ExplainedCommand
 from config.problems import DomainError, InvalidInput
 from monitoring import flags
 from monitoring.flag_history import history_of
-from monitoring.flag_targets import Who, find_target, parse_who
+from monitoring.flag_targets import Who, find_target, ids_of, parse_who
 from monitoring.flags import Key
 from monitoring.targeting import Subject
 
@@ -112,12 +112,8 @@ else the live value, else the environment's default."""
         self.stdout.write(f"Rule {options['position']} of {options['key']} is gone.")
 
     def _explain(self, options: dict[str, Any]) -> None:
-        ids = {
-            f"{who.value}_id": getattr(find_target(who, options[who.value]), "pk", None)
-            for who in (Who.USER, Who.PIPELINE, Who.PROMPT)
-            if options[who.value]
-        }
-        decision = flags.decide(Key(options["key"]), **ids)
+        named = {who: options[who.value] for who in (Who.USER, Who.PIPELINE, Who.PROMPT)}
+        decision = flags.decide(Key(options["key"]), **ids_of(named))
         self.stdout.write(f"{decision.key} is {decision.value}: {decision.reason}")
 
 

@@ -17,8 +17,9 @@ from pipelines.admin.dag_picture import Look, Picture, draw
 from pipelines.admin.operating.access import require_operator, run_url, show, why_no_run
 from pipelines.admin.operating.forms import EVERYTHING, WHAT_FAILED, RerunForm, ScopeForm
 from pipelines.admin.operating.runs import run_of
-from pipelines.admin.run_page import Tally, load_tallies, run_graph, together
+from pipelines.admin.run_page import Tally, load_tallies, together
 from pipelines.dag import Graph
+from pipelines.definitions import readable_graph
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun
 from pipelines.models.runs import StepStatus
@@ -33,7 +34,7 @@ def rerun_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Run again what ``?scope=`` names: a node and all below it, ``*`` everything, else what failed."""
     user = require_operator(request)
     run = run_of(admin, request, pk)
-    graph = run_graph(run)
+    graph = readable_graph(run)
     if graph is None:
         messages.error(request, UNREADABLE)
         return redirect(run_url(run))

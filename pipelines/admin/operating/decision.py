@@ -12,7 +12,7 @@ from config.problems import DomainError
 from pipelines import engine
 from pipelines.admin.operating.access import require_operator, run_url, show
 from pipelines.admin.operating.forms import DecisionForm
-from pipelines.admin.run_page import run_graph
+from pipelines.definitions import readable_graph
 from pipelines.executors import carry_on
 from pipelines.models import StepRun
 from pipelines.models.runs import StepStatus
@@ -33,7 +33,7 @@ def decide_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse
     if step.status != StepStatus.WAITING:
         messages.info(request, f"Step {step} is {step.get_status_display().lower()} and does not wait for approval.")
         return redirect(_place(step))
-    graph = run_graph(step.pipeline_run)
+    graph = readable_graph(step.pipeline_run)
     node = graph.node(step.node_key) if graph else None
     return show(admin, request, "decide", title=f"Approve {step}?", step=step, node=node, form=form)
 

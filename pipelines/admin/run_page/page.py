@@ -18,8 +18,7 @@ from pipelines.admin.run_page.log import last_words
 from pipelines.admin.run_page.picture import run_picture
 from pipelines.admin.run_page.rows import StepRow, load_rows
 from pipelines.admin.run_page.time_line import TimeLine, run_time_line
-from pipelines.dag import DagError, Graph
-from pipelines.definitions import frozen_graph
+from pipelines.definitions import readable_graph
 from pipelines.models import PipelineRun
 from pipelines.models.runs import StepStatus
 
@@ -65,7 +64,7 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
     """``run`` should come with its pipeline version, design and starter selected."""
     now = timezone.now()
     rows = load_rows(run, with_log=viewer.may_read_log)
-    graph = run_graph(run)
+    graph = readable_graph(run)
     order = {key: index for index, key in enumerate(node_keys(run.dag))}
     groups = node_groups(run, rows, tallies, order)
     failures = [row for row in rows if row.step_run.status == StepStatus.FAILED]
@@ -107,14 +106,6 @@ def node_keys(dag: Any) -> list[str]:
     """The keys of a run's frozen DAG, whose nodes stand in topological order."""
     nodes = dag.get("nodes") if isinstance(dag, Mapping) else None
     return [str(node.get("key")) for node in nodes if isinstance(node, Mapping)] if isinstance(nodes, list) else []
-
-
-def run_graph(run: PipelineRun) -> Graph | None:
-    """None for a document that today's rules refuse: its run is shown all the same."""
-    try:
-        return frozen_graph(run)
-    except DagError:
-        return None
 
 
 def _boxes(picture: Picture | None, tallies: Mapping[str, Tally]) -> list[tuple[str, ...]]:

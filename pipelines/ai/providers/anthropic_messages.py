@@ -5,31 +5,19 @@ from typing import Any
 import anthropic
 from anthropic.types import Message
 
+from config.ai_providers import ProviderSettings
 from pipelines.ai.providers.protocol import Answer, Counts, Question
-from pipelines.ai.providers.speaking import count, told
+from pipelines.ai.providers.speaking import OverHTTP, count, told
 
 MAX_TOKENS = 8_192
 """Asked for where a step doesn't say, as the API wants a number."""
 
 
-class Anthropic:
-    """``structured`` sends the schema along as a structured output."""
+class Anthropic(OverHTTP):
+    """With ``structuredOutputs`` it sends the schema along as a structured output."""
 
-    def __init__(
-        self, *, name: str, priced_as: str, default_model: str, base_url: str, key: str, structured: bool
-    ) -> None:
-        self.name = name
-        self.priced_as = priced_as
-        self.default_model = default_model
-        self._key = key
-        self._structured = structured
-        # It goes to the address of the settings and nowhere else, so it follows no redirect. Retries are the caller's.
-        self._client = anthropic.Anthropic(
-            base_url=base_url,
-            api_key=key or "none",
-            max_retries=0,
-            http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
-        )
+    def __init__(self, settings: ProviderSettings, key: str) -> None:
+        super().__init__(settings, key, client=anthropic.Anthropic, transport=anthropic.DefaultHttpxClient)
 
     def ask(self, question: Question, *, seconds: float) -> Answer:
         with told(anthropic, self.name, self._key):

@@ -5,28 +5,16 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletion
 
+from config.ai_providers import ProviderSettings
 from pipelines.ai.providers.protocol import Answer, Counts, Question
-from pipelines.ai.providers.speaking import count, told
+from pipelines.ai.providers.speaking import OverHTTP, count, told
 
 
-class OpenAICompatible:
-    """``structured`` sends the schema along as a structured output, for servers that know them."""
+class OpenAICompatible(OverHTTP):
+    """With ``structuredOutputs`` it sends the schema along as a structured output, for servers that know them."""
 
-    def __init__(
-        self, *, name: str, priced_as: str, default_model: str, base_url: str, key: str, structured: bool
-    ) -> None:
-        self.name = name
-        self.priced_as = priced_as
-        self.default_model = default_model
-        self._key = key
-        self._structured = structured
-        # It goes to the address of the settings and nowhere else, so it follows no redirect. Retries are the caller's.
-        self._client = openai.OpenAI(
-            base_url=base_url,
-            api_key=key or "none",
-            max_retries=0,
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
-        )
+    def __init__(self, settings: ProviderSettings, key: str) -> None:
+        super().__init__(settings, key, client=openai.OpenAI, transport=openai.DefaultHttpxClient)
 
     def ask(self, question: Question, *, seconds: float) -> Answer:
         with told(openai, self.name, self._key):

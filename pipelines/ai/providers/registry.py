@@ -47,12 +47,5 @@ def _made(found: ProviderSettings, key: str) -> Provider:
     except ImportError as error:
         message = f"{found.name} needs the package {found.kind}: install irline's extra 'ai'. ({error})"
         raise ProviderError("provider-not-installed", message) from error
-    provider: Provider = made(
-        name=found.name,
-        priced_as=found.priced_as,
-        default_model=found.model,
-        base_url=found.base_url,
-        key=key,
-        structured=found.structured_outputs,
-    )
+    provider: Provider = made(found, key)
     return provider

@@ -7,12 +7,34 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from config.ai_providers import ProviderSettings
 from config.texts import storable
 from pipelines.ai.providers.protocol import ProviderError
 
 MAX_RETRY_AFTER = 3600.0
 MAX_TOLD = 300
 MAX_COUNT = 2_147_483_647
+
+
+class OverHTTP:
+    """A provider behind a client library, at the address of the settings.
+
+    It goes nowhere else, so it follows no redirect. Retries are the caller's.
+    """
+
+    def __init__(self, settings: ProviderSettings, key: str, *, client: Any, transport: Any) -> None:
+        """``client`` and ``transport`` are the library's classes."""
+        self.name = settings.name
+        self.priced_as = settings.priced_as
+        self.default_model = settings.model
+        self._key = key
+        self._structured = settings.structured_outputs
+        self._client = client(
+            base_url=settings.base_url,
+            api_key=key or "none",
+            max_retries=0,
+            http_client=transport(follow_redirects=False),
+        )
 
 
 @contextmanager
