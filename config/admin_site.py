@@ -7,6 +7,8 @@ from django.urls import reverse_lazy
 
 from config import features
 
+WORKS_THROUGH_QUEUES = ("feedback.review_item", "feedback.adjudicate_item", "feedback.curate_review")
+
 
 def _model(title: str, icon: str, name: str) -> dict[str, Any]:
     """A link to a model's list, shown to those who may view the model. ``name`` is ``app.model``."""
@@ -109,7 +111,7 @@ SIDEBAR: dict[str, Any] = {
                         "title": "Work through queues",
                         "icon": "checklist",
                         "link": reverse_lazy("review:queues"),
-                        "permission": lambda request: request.user.has_perm("feedback.review_item"),
+                        "permission": lambda request: any(map(request.user.has_perm, WORKS_THROUGH_QUEUES)),
                     },
                 ),
                 _gated(features.REVIEW, _model("Review queues", "inbox", "feedback.reviewqueue")),

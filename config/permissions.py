@@ -20,11 +20,11 @@ class StrictModelPermissions(DjangoModelPermissions):
     }
 
 
-def holds(permission: str) -> type[BasePermission]:
-    """A permission class that asks for one named permission, as ``app.codename``, whatever the method."""
+def holds(*permissions: str) -> type[BasePermission]:
+    """A permission class that asks for one of the named permissions, as ``app.codename``, whatever the method."""
 
     class Holds(BasePermission):
         def has_permission(self, request: Request, view: Any) -> bool:
-            return request.user.has_perm(permission)
+            return any(request.user.has_perm(each) for each in permissions)
 
     return Holds

@@ -67,11 +67,17 @@ class MetricFit:
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read."""
+    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read.
+
+    ``adjudicated`` of the items read were decided by an adjudicator, whose answers count in no measure of agreement;
+    ``undecided`` items of the queue wait for one.
+    """
 
     questions: list[QuestionAgreement]
     metrics: list[MetricFit]
     is_cut: bool
+    adjudicated: int
+    undecided: int
 
 
 def agreement_report(queue: ReviewQueue) -> AgreementReport:
@@ -92,6 +98,8 @@ def agreement_report(queue: ReviewQueue) -> AgreementReport:
         questions=[_question(key, label, each, worst[key], names, items) for key, label, each in judged],
         metrics=_metrics(queue, kept),
         is_cut=len(rows) > MOST_ANSWERS,
+        adjudicated=sum(row[2] == ADJUDICATION_SLOT for row in kept),
+        undecided=queue.items.filter(state=ReviewItem.State.DISPUTED).count(),
     )
 
 

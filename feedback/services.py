@@ -11,11 +11,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Count, F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from config.models import uuid7
+from feedback.accepted import answers_to, decisive_keys, disagree
 from feedback.answering import check_answers
 from feedback.errors import AlreadyAnswered, ItemClosed, ReservationLost, UnknownAssignment
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewFeedback, ReviewItem, ReviewQueue
@@ -25,6 +26,7 @@ MAX_DURATION = timedelta(hours=24)
 MAX_COMMENTS = 10_000
 BATCH = 1_000
 State = ReviewAssignment.State
+UNDONE = (ReviewItem.State.OPEN, ReviewItem.State.DISPUTED)
 STATUS_OF = {
     ReviewAnswer.Verdict.ACCEPT: ReviewFeedback.Status.APPROVED,
     ReviewAnswer.Verdict.CORRECT: ReviewFeedback.Status.CHANGES_REQUESTED,
@@ -45,13 +47,19 @@ class Answer:
     took: timedelta | None = None
 
 
-def claim_next(*, queue: ReviewQueue, reviewer: User, besides: uuid.UUID | None = None) -> ReviewAssignment | None:
+def claim_next(
+    *, queue: ReviewQueue, reviewer: User, besides: uuid.UUID | None = None, adjudicates: bool = False
+) -> ReviewAssignment | None:
     """Reserve the reviewer's next item, or give back what they hold already; None where nothing is left for them.
 
-    ``besides`` is an assignment that does not count as held, so that the next item can be fetched ahead.
+    ``besides`` is an assignment that does not count as held, so that the next item can be fetched ahead. With
+    ``adjudicates`` it is an item that waits for an adjudicator, never one that they reviewed themselves; the caller has
+    checked that they may.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT feedback_claim(%s, %s, %s, %s)", [queue.pk, reviewer.pk, besides, uuid7()])
+        cursor.execute(
+            "SELECT feedback_claim(%s, %s, %s, %s, %s)", [queue.pk, reviewer.pk, besides, uuid7(), adjudicates]
+        )
         (found,) = cursor.fetchone()
     return ReviewAssignment.objects.select_related("item__queue").get(pk=found) if found else None
 
@@ -68,7 +76,7 @@ def save_draft(*, assignment_id: uuid.UUID, reviewer: User, draft: dict[str, Any
 
 @transaction.atomic
 def submit(*, assignment_id: uuid.UUID, reviewer: User, answer: Answer) -> ReviewAnswer:
-    """Take a reviewer's answer, and its ``ReviewFeedback``; the last one needed makes the item done.
+    """Take a reviewer's answer, and its ``ReviewFeedback``; the last one needed, or an adjudicator's, settles the item.
 
     The caller has checked the correction. Raises ``InvalidAnswers`` and what ``_hold`` raises.
     """
@@ -86,7 +94,7 @@ def submit(*, assignment_id: uuid.UUID, reviewer: User, answer: Answer) -> Revie
     )
     _end(assignment, State.SUBMITTED)
     _write_feedback(given, item, reviewer)
-    _conclude(item)
+    _conclude(assignment)
     return given
 
 
@@ -125,10 +133,10 @@ def add_items(*, queue: ReviewQueue, items: Iterable[ReviewItem]) -> int:
 
 @transaction.atomic
 def withdraw(*, items: Iterable[ReviewItem]) -> int:
-    """Take open items out of their queues; answers given so far stay. Returns how many were open."""
+    """Take items that are not done out of their queues; answers given so far stay. Returns how many there were."""
     keys = [item.pk for item in items]
-    open_items = ReviewItem.objects.select_for_update().filter(pk__in=keys, state=ReviewItem.State.OPEN).order_by("pk")
-    found = list(open_items.values_list("pk", flat=True))
+    undone = ReviewItem.objects.select_for_update().filter(pk__in=keys, state__in=UNDONE).order_by("pk")
+    found = list(undone.values_list("pk", flat=True))
     return ReviewItem.objects.filter(pk__in=found).update(state=ReviewItem.State.WITHDRAWN)
 
 
@@ -136,7 +144,11 @@ def withdraw(*, items: Iterable[ReviewItem]) -> int:
 def put_back(*, items: Iterable[ReviewItem]) -> int:
     """Put withdrawn items back into their queues. Returns how many were withdrawn."""
     keys = [item.pk for item in items]
-    return ReviewItem.objects.filter(pk__in=keys, state=ReviewItem.State.WITHDRAWN).update(state=ReviewItem.State.OPEN)
+    withdrawn = ReviewItem.objects.filter(pk__in=keys, state=ReviewItem.State.WITHDRAWN)
+    answers = ReviewAssignment.objects.filter(item=OuterRef("pk"), state=State.SUBMITTED).order_by()
+    answered = Subquery(answers.values("item").annotate(n=Count("pk")).values("n"))
+    disputed = withdrawn.filter(answers_needed__lte=answered)
+    return disputed.update(state=ReviewItem.State.DISPUTED) + withdrawn.update(state=ReviewItem.State.OPEN)
 
 
 def _hold(assignment_id: uuid.UUID, reviewer: User) -> ReviewAssignment:
@@ -154,7 +166,7 @@ def _hold(assignment_id: uuid.UUID, reviewer: User) -> ReviewAssignment:
     assignment.item = item
     if assignment.state in (State.SUBMITTED, State.SKIPPED):
         raise AlreadyAnswered(f"You have {assignment.get_state_display().lower()} this item. Go on to the next.")
-    if item.state != ReviewItem.State.OPEN:
+    if assignment.slot not in item.open_slots:
         raise ItemClosed(f"This item takes no more answers: it is {item.get_state_display().lower()}.")
     if assignment.state != State.RESERVED:
         _reserve_again(assignment)
@@ -164,7 +176,7 @@ def _hold(assignment_id: uuid.UUID, reviewer: User) -> ReviewAssignment:
 def _reserve_again(assignment: ReviewAssignment) -> None:
     item = assignment.item
     taken = item.assignments.filter(state__in=[State.RESERVED, State.SUBMITTED]).values_list("slot", flat=True)
-    free = sorted(set(range(1, item.answers_needed + 1)) - set(taken))
+    free = sorted(set(item.open_slots) - set(taken))
     if not free:
         raise ReservationLost("Your reservation lapsed and others have taken this item since. Go on to the next.")
     _reserve(assignment, slot=free[0])
@@ -188,10 +200,23 @@ def _free_slot(item: ReviewItem) -> None:
     ReviewItem.objects.filter(pk=item.pk).update(free_slots=F("free_slots") + 1)
 
 
-def _conclude(item: ReviewItem) -> None:
+def _conclude(assignment: ReviewAssignment) -> None:
+    item = assignment.item
     answered = item.assignments.filter(state=State.SUBMITTED).count()
-    if answered >= item.answers_needed:
+    if answered < item.answers_needed:
+        return
+    if not assignment.is_adjudication and _needs_adjudicator(item):
+        # Its one place that is free now is the adjudicator's.
+        ReviewItem.objects.filter(pk=item.pk).update(state=ReviewItem.State.DISPUTED, free_slots=1)
+    else:
         ReviewItem.objects.filter(pk=item.pk).update(state=ReviewItem.State.DONE)
+
+
+def _needs_adjudicator(item: ReviewItem) -> bool:
+    when = item.queue.adjudication
+    if item.answers_needed == 1 or when == ReviewQueue.Adjudication.NEVER:
+        return False
+    return when == ReviewQueue.Adjudication.ALWAYS or disagree(answers_to(item), decisive_keys(item.queue))
 
 
 def _duration_ms(assignment: ReviewAssignment, took: timedelta | None) -> int:

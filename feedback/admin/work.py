@@ -44,12 +44,12 @@ class ReviewItemAdmin(GatedAdmin, ReadOnlyAdmin):
     @admin.action(description="Withdraw from their queues", permissions=["curate"])
     def withdraw_items(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
         count = services.withdraw(items=items)
-        messages.success(request, f"{count} of them were open and are withdrawn now.")
+        messages.success(request, f"{count} of them were not done and are withdrawn now.")
 
     @admin.action(description="Put withdrawn ones back", permissions=["curate"])
     def put_items_back(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
         count = services.put_back(items=items)
-        messages.success(request, f"{count} of them were withdrawn and are open again.")
+        messages.success(request, f"{count} of them were withdrawn and wait again.")
 
 
 @admin.register(ReviewAssignment)

@@ -63,6 +63,10 @@ class MetricFitSerializer(serializers.Serializer[Any]):
 
 class AgreementSerializer(serializers.Serializer[Any]):
     isCut = serializers.BooleanField(help_text="Whether only the latest 100,000 answers were read.")
+    adjudicatedItems = serializers.IntegerField(
+        help_text="Decided by an adjudicator, whose answers are compared with nobody's."
+    )
+    itemsToAdjudicate = serializers.IntegerField(help_text="Whose reviewers disagree, and nobody has decided yet.")
     questions = QuestionAgreementSerializer(many=True)
     metrics = MetricFitSerializer(many=True)
 
@@ -82,6 +86,8 @@ def as_json(report: AgreementReport) -> dict[str, Any]:
     """The report in the API's names."""
     return {
         "isCut": report.is_cut,
+        "adjudicatedItems": report.adjudicated,
+        "itemsToAdjudicate": report.undecided,
         "questions": [_question(each) for each in report.questions],
         "metrics": [_metric(each) for each in report.metrics],
     }

@@ -345,5 +345,5 @@ class Migration(migrations.Migration):
             model_name='reviewitem',
             constraint=models.CheckConstraint(condition=models.Q(('answers_needed__gte', 1), ('answers_needed__lte', 20), ('free_slots__gte', 0), ('free_slots__lte', models.F('answers_needed'))), name='review_item_slots_in_bounds'),
         ),
-        migrations.RunSQL(CLAIM, 'DROP FUNCTION feedback_claim(uuid, integer, uuid, uuid)'),
+        migrations.RunSQL(CLAIM, 'DROP FUNCTION feedback_claim'),
     ]

@@ -94,6 +94,7 @@ class ReviewQueue(Record):
     class Meta(Record.Meta):
         permissions = [
             ("review_item", "Can review the items of queues"),
+            ("adjudicate_item", "Can decide items whose reviewers disagree"),
             ("curate_review", "Can fill queues, withdraw items and curate answers"),
         ]
         constraints = [

@@ -16,7 +16,8 @@ class ReviewItem(Record):
     """One output to be reviewed in one queue.
 
     ``target_id`` is the key of a row of the table that ``kind`` names. ``answers_needed`` is the queue's number of
-    reviewers when the item was added; ``free_slots`` is how many of them nobody holds or has filled.
+    reviewers when the item was added; ``free_slots`` is how many of them nobody holds or has filled. Of one that waits
+    for an adjudicator it is 1 until somebody holds it.
     """
 
     Kind = ItemKind
@@ -57,6 +58,13 @@ class ReviewItem(Record):
                 condition=Q(state="open", free_slots__gte=1),
                 name="review_item_next",
             ),
+            models.Index(
+                F("queue"),
+                F("priority").desc(),
+                F("id"),
+                condition=Q(state="disputed", free_slots__gte=1),
+                name="review_item_to_adjudicate",
+            ),
             models.Index(fields=["queue", "state", "-id"], name="review_item_by_state"),
             models.Index(fields=["kind", "target_id"], name="review_item_by_target"),
         ]
@@ -72,6 +80,13 @@ class ReviewItem(Record):
                 & Q(free_slots__lte=F("answers_needed")),
             ),
         ]
+
+    @property
+    def open_slots(self) -> range:
+        """The slots that somebody can hold now: none of an item that takes no more answers."""
+        if self.state == self.State.DISPUTED:
+            return range(ADJUDICATION_SLOT, ADJUDICATION_SLOT + 1)
+        return range(1, self.answers_needed + 1) if self.state == self.State.OPEN else range(0)
 
     def __str__(self) -> str:
         return self.title or f"{self.get_kind_display()} {self.target_id}"
@@ -121,6 +136,16 @@ class ReviewAssignment(Record):
             ),
             models.CheckConstraint(name="assignment_slot_in_bounds", condition=Q(slot__lte=MOST_REVIEWERS)),
         ]
+
+    @property
+    def is_adjudication(self) -> bool:
+        return self.slot == ADJUDICATION_SLOT
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether its reviewer can still answer, as long as nobody else has taken the place."""
+        is_undecided = self.state not in (self.State.SUBMITTED, self.State.SKIPPED)
+        return is_undecided and self.slot in self.item.open_slots
 
     def __str__(self) -> str:
         return f"{self.reviewer}: {self.get_state_display()}"

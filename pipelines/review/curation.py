@@ -10,6 +10,7 @@ from django.db import transaction
 from config.canonical import content_hash
 from config.problems import DomainError, InvalidInput
 from feedback import ground_truth
+from feedback.accepted import adjudicated
 from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
 from ir_schemas import active
 from ir_schemas.active import Contract
@@ -64,6 +65,7 @@ def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
     if answer.verdict == ReviewAnswer.Verdict.REJECT:
         raise NotCuratable("This output was rejected and not corrected. Curate a review that accepts or corrects it.")
     item = answer.assignment.item
+    _check_accepted(answer, item)
     output = _of_artifact(item) if item.kind == ReviewItem.Kind.IR_ARTIFACT else _of_prompt(item)
     is_corrected = answer.verdict == ReviewAnswer.Verdict.CORRECT
     data = answer.correction if is_corrected else output.document
@@ -76,6 +78,7 @@ def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
         "reviewer": feedback.reviewer,
         "reviewedAt": answer.created_at.isoformat(),
         "verdict": answer.verdict,
+        "adjudicated": answer.assignment.is_adjudication,
         "curator": curator.get_username(),
         "schemaId": str(output.contract.schema_id) if output.contract else None,
         "schemaVersion": output.contract.version if output.contract else None,
@@ -100,6 +103,14 @@ def curate_many(*, feedback: Iterable[ReviewFeedback], curator: User) -> Curated
         except DomainError as refusal:
             curated.refusals.append((each, refusal))
     return curated
+
+
+def _check_accepted(answer: ReviewAnswer, item: ReviewItem) -> None:
+    """Where reviewers disagree, only the adjudicator's answer is accepted."""
+    if item.state == ReviewItem.State.DISPUTED:
+        raise NotCuratable("Its reviewers disagree. It can become ground truth once an adjudicator has decided.")
+    if not answer.assignment.is_adjudication and adjudicated(item):
+        raise NotCuratable("An adjudicator decided this item. Curate the adjudicator's review.")
 
 
 def _of_artifact(item: ReviewItem) -> _Output:

@@ -8,6 +8,7 @@ app_name = "review"
 urlpatterns = [
     path("", views.queues, name="queues"),
     path("queues/<slug:key>/", views.queue, name="queue"),
+    path("queues/<slug:key>/adjudicate/", views.adjudicate, name="adjudicate"),
     path("queues/<slug:key>/fill/", views.fill_queue, name="fill"),
     path("items/<uuid:pk>/", views.item, name="item"),
     path("items/<uuid:pk>/draft", views.draft, name="draft"),

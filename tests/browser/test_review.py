@@ -6,7 +6,9 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from feedback import services
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.services import Answer
 from ir_schemas.models import IRSchema
 from ir_schemas.services import activate_version, create_version
 from monitoring.flags import Key, set_flag
@@ -182,3 +184,61 @@ def test_what_a_model_wrote_runs_and_loads_nothing(admin: Admin, queue: ReviewQu
     assert page.evaluate("window.hacked") is None
     assert any(url.endswith("/preview") for url in loaded)
     assert [url for url in loaded if "healthz" in url] == []
+
+
+@pytest.fixture
+def disputed(transactional_db: None) -> ReviewItem:
+    """An item on which three reviewers said different things."""
+    set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
+    queue = factories.ReviewQueueFactory(key="modules", name="Modules of the shop", reviewers_per_item=3)
+    factories.ReviewQuestionFactory(queue=queue, key="faithful", label="Does it show what the page shows?", order=1)
+    factories.ReviewQuestionFactory(
+        queue=queue, key="kind", label="What is it?", kind="category", options=["hero", "gallery", "text"], order=2
+    )
+    item = _add(queue, {"title": "A title", "tags": ["one", "two"]})
+    remarks = [{"path": "/tags/1", "comment": "The page says three, and shows it twice."}]
+    said = [
+        Answer("accept", {"faithful": "pass", "kind": "hero"}),
+        Answer("correct", {"faithful": "fail", "kind": "hero"}, {"title": "Title", "tags": ["one", "three"]}),
+        Answer("reject", {"faithful": "fail", "kind": "text"}, comments="Not this page at all.", remarks=remarks),
+    ]
+    for answer in said:
+        reviewer = factories.UserFactory()
+        held = services.claim_next(queue=queue, reviewer=reviewer)
+        assert held is not None
+        services.submit(assignment_id=held.pk, reviewer=reviewer, answer=answer)
+    return item
+
+
+@each_screen
+def test_the_pages_of_adjudication_are_accessible(admin: Admin, screen: Screen, disputed: ReviewItem) -> None:
+    page = admin.page(screen)
+    start = reverse("review:adjudicate", args=["modules"])
+    admin.open(page, start)
+    found = faults(page)
+    page.get_by_role("button", name="Go to the next item to adjudicate").click()
+    expect(page.get_by_role("heading", name="What the reviewers answered")).to_be_visible()
+
+    assert found + faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen.width
+    assert admin.errors == []
+
+
+def test_a_dispute_is_decided_by_keyboard_alone(admin: Admin, disputed: ReviewItem) -> None:
+    page = admin.page()
+    admin.open(page, reverse("review:adjudicate", args=["modules"]))
+    page.get_by_role("button", name="Go to the next item to adjudicate").click()
+    expect(page.locator("[data-review]")).to_be_visible()
+
+    for begun in ("A", "B"):
+        with page.expect_navigation():
+            page.keyboard.press("b")
+        assert page.url.endswith(f"?begin={begun}")
+    assert page.locator("[value=fail]").is_checked()
+    with page.expect_navigation():
+        page.keyboard.press("c")
+
+    expect(page.get_by_text("Nothing is left to adjudicate")).to_be_visible()
+    decided = ReviewAnswer.objects.get(assignment__slot=0)
+    assert (decided.verdict, decided.answers["kind"]) == ("correct", "hero")
+    assert decided.correction == {"title": "Title", "tags": ["one", "three"]}

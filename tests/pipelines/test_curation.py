@@ -38,14 +38,18 @@ def curator() -> User:
     return user
 
 
-def reviewed(verdict: str = "accept", correction: Any = None, item: ReviewItem | None = None) -> ReviewFeedback:
+def reviewed(
+    verdict: str = "accept", correction: Any = None, item: ReviewItem | None = None, slot: int = 1
+) -> ReviewFeedback:
     """What a reviewer said of the output of a real run."""
     if item is None:
         done = run(pipeline({"key": "first", "params": {"ir": IR}}), design=PAGE)
         artifact = IRArtifact.objects.get(step_run__pipeline_run=done)
         item = ReviewItemFactory(target_id=artifact.pk, state="done", free_slots=0)
+    item.state = "done"
+    item.save()
     answer: ReviewAnswer = ReviewAnswerFactory(
-        assignment__item=item, verdict=verdict, correction=correction, assignment__item__state="done"
+        assignment__item=item, assignment__slot=slot, verdict=verdict, correction=correction
     )
     feedback: ReviewFeedback = ReviewFeedbackFactory(answer=answer)
     return feedback
@@ -133,3 +137,21 @@ def test_many_at_once_in_the_admin(curator: User, client: Client, settings: Lazy
     assert GroundTruth.objects.get().feedback == good
     settings.REVIEW_ENABLED = False
     assert "make_ground_truth" not in client.get(address).content.decode()
+
+
+def test_where_reviewers_disagree_the_adjudicators_answer_becomes_ground_truth(curator: User) -> None:
+    first = reviewed()
+    item = first.answer.assignment.item
+    other = reviewed("correct", {"n": 2}, item=item, slot=2)
+    ReviewItem.objects.update(state="disputed")
+    assert "disagree" in curate(first, curator).json()["detail"]
+    decision = reviewed("correct", {"n": 3}, item=item, slot=0)
+
+    for feedback in (first, other):
+        refused = curate(feedback, curator)
+        assert (refused.status_code, refused.json()["code"]) == (409, "feedback-not-curatable")
+        assert "adjudicator" in refused.json()["detail"]
+    truth = curate(decision, curator).json()
+
+    assert (truth["data"], truth["provenance"]["adjudicated"]) == ({"n": 3}, True)
+    assert GroundTruth.objects.count() == 1

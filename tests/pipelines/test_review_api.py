@@ -166,3 +166,37 @@ def test_lists_cost_the_same_for_many_rows(route: str, queue: ReviewQueue) -> No
     client.get(f"/api/{route}")  # reads the user's permissions, which are then known
     assert queries(2) == queries(12) <= 3
     assert ReviewAssignment.objects.count() == 14
+
+
+def test_an_adjudicator_sees_the_answers_and_decides(queue: ReviewQueue) -> None:
+    queue.reviewers_per_item = 2
+    queue.save()
+    waiting = item(queue)
+    ann, bob, cleo, curator = map(client_of, ("review_item", "review_item", "adjudicate_item", "curate_review"))
+    for client, verdict, remarks in ((ann, "accept", []), (bob, "reject", [{"path": "/a", "comment": "Two."}])):
+        body = {"verdict": verdict, "answers": {"fits": "pass"}, "remarks": remarks}
+        held = claim(client, queue).json()
+        assert (held["isAdjudication"], held["answersSoFar"]) == (False, [])
+        assert client.post(at(held, "answer"), body).status_code == 200
+    place = f"/api/review-items/{waiting.pk}"
+    assert (curator.get(place).json()["state"], curator.get(place).json()["acceptedAnswer"]) == ("disputed", None)
+
+    wanted = f"/api/review-queues/{queue.pk}/claim-adjudication"
+    assert ann.post(wanted).status_code == 403
+    assert claim(cleo, queue).status_code == 403
+    held = cleo.post(wanted).json()
+    assert cleo.post(wanted).json()["id"] == held["id"]
+    assert curator.post(wanted).status_code == 204
+    assert held["isAdjudication"] is True
+    assert [(each["reviewer"], each["verdict"]) for each in held["answersSoFar"]] == [("A", "accept"), ("B", "reject")]
+    assert held["answersSoFar"][1]["remarks"] == [{"path": "/a", "comment": "Two."}]
+    names = [user.username for user in User.objects.all()]
+    assert not any(name in str(held) for name in names)
+
+    decided = cleo.post(at(held, "answer"), {"verdict": "reject", "answers": {"fits": "fail"}}).json()
+
+    assert curator.get(place).json()["acceptedAnswer"] == decided
+    assert curator.get(place).json()["state"] == "done"
+    report = curator.get(f"/api/review-queues/{queue.pk}/agreement").json()
+    assert (report["adjudicatedItems"], report["itemsToAdjudicate"]) == (1, 0)
+    assert report["questions"][0]["answers"] == 2

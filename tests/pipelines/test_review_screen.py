@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from feedback import services
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.services import Answer
 from ir_schemas.models import IRArtifact, IRSchema
 from ir_schemas.services import activate_version, create_version
 from monitoring.flags import Key, set_flag
@@ -333,3 +334,78 @@ def test_an_item_costs_the_same_in_a_long_queue(client: Client, ann: User) -> No
 
     assert queries() == few
     assert few < 30
+
+
+@pytest.fixture
+def cleo(client: Client) -> User:
+    """A curator by her group alone, signed in."""
+    plant()
+    user: User = factories.UserFactory(username="cleo", is_staff=True)
+    user.groups.add(Group.objects.get(name="curator"))
+    client.force_login(user)
+    return user
+
+
+def disputed(document: Any) -> ReviewQueue:
+    queue = queue_with(document, reviewers_per_item=2)
+    factories.ReviewQuestionFactory(queue=queue, key="fits", label="Does it fit?")
+    ann, bob = factories.UserFactory(username="ann"), factories.UserFactory(username="bob")
+    said = (Answer("accept", {"fits": "pass"}, comments="Fine <b>."), Answer("correct", {"fits": "fail"}, {"a": 2}))
+    for who, answer in zip((ann, bob), said, strict=True):
+        held = services.claim_next(queue=queue, reviewer=who)
+        assert held is not None
+        services.submit(assignment_id=held.pk, reviewer=who, answer=answer)
+    return queue
+
+
+def test_a_third_person_decides_with_the_answers_side_by_side(client: Client, cleo: User) -> None:
+    queue = disputed({"a": 1})
+    start = reverse("review:adjudicate", args=["q"])
+
+    for page in (reverse("review:queues"), reverse("review:queue", args=["q"]), start):
+        assert "To adjudicate (1)" in text_of(client, page)
+    url = client.post(start).headers["Location"]
+    page = text_of(client, url)
+    assert all(part in page for part in ("Reviewer A", "Reviewer B", "Fine &lt;b&gt;.", "<code>/a</code> changed"))
+    assert page.count(">differs<") == 3, "verdict, question and correction"
+    assert "ann" not in page.split("so-far")[1].split("</section>")[0]
+    begun = text_of(client, f"{url}?begin=B")
+    assert 'value="fail" checked' in begun
+    assert "&quot;a&quot;: 2" in begun
+    assert text_of(client, f"{url}?begin=Z").count("checked") == 0
+
+    done = send(client, url, "correct", correction='{"a": 3}', **{"q.fits": "fail"})
+
+    assert done.headers["Location"] == start
+    assert "Nothing is left to adjudicate" in text_of(client, start)
+    assert queue.items.get().state == "done"
+    assert ReviewAnswer.objects.get(assignment__slot=0).correction == {"a": 3}
+    assert "Reviewer B" in text_of(client, url)
+
+
+def test_an_adjudication_is_skipped_and_given_back_to_its_own_page(client: Client, cleo: User) -> None:
+    queue = disputed({"a": 1})
+    start = reverse("review:adjudicate", args=["q"])
+    url = client.post(start).headers["Location"]
+
+    assert send(client, url, "release").headers["Location"] == start
+    assert client.post(start).headers["Location"] == url
+    assert send(client, url, "skip").headers["Location"] == start
+    assert "To adjudicate" not in text_of(client, reverse("review:queues"))
+    assert queue.items.get().state == "disputed"
+
+
+def test_adjudicating_is_for_curators_and_whoever_has_its_permission(client: Client, ann: User) -> None:
+    start = reverse("review:adjudicate", args=["q"])
+    factories.ReviewQueueFactory(key="q")
+    assert client.get(start).status_code == client.post(start).status_code == 403
+    judge = factories.UserFactory(is_staff=True)
+    judge.user_permissions.add(Permission.objects.get(codename="adjudicate_item"))
+    client.force_login(judge)
+
+    assert client.get(start).status_code == 200
+    page = text_of(client, reverse("review:queue", args=["q"]))
+    assert "Go to the next item" not in page
+    assert client.post(reverse("review:queue", args=["q"])).status_code == 403
+    set_flag(key=Key.REVIEW_ENABLED, value="off", reason="test")
+    assert client.get(start).status_code == 404

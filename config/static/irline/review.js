@@ -130,7 +130,16 @@ function go(where) {
     else if (where === "after") document.querySelector("[data-ahead]").requestSubmit();
 }
 
+// The reviewers in turn; after the last the adjudicator's own draft.
+function begin() {
+    const links = [...document.querySelectorAll("[data-begin]")];
+    if (!links.length) return;
+    const now = links.findIndex((each) => each.ariaCurrent);
+    location.assign(links[now + 1]?.href ?? location.pathname);
+}
+
 const ACTIONS = {
+    b: begin,
     a: () => decide("accept"),
     c: () => decide("correct"),
     x: () => decide("reject"),

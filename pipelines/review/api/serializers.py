@@ -7,6 +7,7 @@ from rest_framework import serializers
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.services import MAX_COMMENTS
 from metrics.models import MetricResult
+from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
 
 
@@ -38,6 +39,7 @@ class ReviewQueueSerializer(serializers.ModelSerializer[ReviewQueue]):
             "kind",
             "reviewersPerItem",
             "reservationMinutes",
+            "adjudication",
             "isActive",
             "questions",
         )
@@ -55,7 +57,7 @@ class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
 
     class Meta:
         model = ReviewItem
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "queueId",
             "kind",
@@ -74,12 +76,15 @@ class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
 
 class ReviewAssignmentSerializer(serializers.ModelSerializer[ReviewAssignment]):
     item = ReviewItemSerializer(read_only=True)
+    isAdjudication = serializers.BooleanField(
+        source="is_adjudication", read_only=True, help_text="You decide what others disagree on."
+    )
     claimedAt = serializers.DateTimeField(source="claimed_at", read_only=True)
     reservedUntil = serializers.DateTimeField(source="reserved_until", read_only=True, allow_null=True)
 
     class Meta:
         model = ReviewAssignment
-        fields: tuple[str, ...] = ("id", "item", "state", "claimedAt", "reservedUntil")
+        fields: tuple[str, ...] = ("id", "item", "isAdjudication", "state", "claimedAt", "reservedUntil")
         read_only_fields = fields
 
 
@@ -124,6 +129,30 @@ class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
         read_only_fields = fields
 
 
+class ReviewItemDetailSerializer(ReviewItemSerializer):
+    acceptedAnswer = ReviewAnswerSerializer(
+        source="accepted_answer",
+        read_only=True,
+        allow_null=True,
+        help_text="The adjudicator's, else that of reviewers who agree; null while there is none.",
+    )
+
+    class Meta(ReviewItemSerializer.Meta):
+        fields = (*ReviewItemSerializer.Meta.fields, "acceptedAnswer")
+        read_only_fields = fields
+
+
+class ReviewAnswerSoFarSerializer(serializers.Serializer[AnswerSoFar]):
+    """What one of the reviewers answered, without their name."""
+
+    reviewer = serializers.CharField(source="name", help_text="A, B and so on.")
+    verdict = serializers.CharField(source="given.verdict")
+    answers = serializers.DictField(source="given.answers")
+    correction = serializers.JSONField(source="given.correction", allow_null=True)
+    comments = serializers.CharField(source="given.comments")
+    remarks = ReviewRemarkSerializer(source="given.remarks", many=True)
+
+
 class ReviewContentSerializer(serializers.Serializer[Content]):
     """What a reviewer judges, and what it was made of."""
 
@@ -145,10 +174,13 @@ class ReviewContentSerializer(serializers.Serializer[Content]):
 class ReviewAssignmentDetailSerializer(ReviewAssignmentSerializer):
     draft = serializers.DictField(read_only=True)
     content = ReviewContentSerializer(read_only=True)
+    answersSoFar = ReviewAnswerSoFarSerializer(
+        source="answers_so_far", many=True, read_only=True, help_text="For an adjudicator: what the others answered."
+    )
     answer = ReviewAnswerSerializer(read_only=True, allow_null=True, default=None)
 
     class Meta(ReviewAssignmentSerializer.Meta):
-        fields = (*ReviewAssignmentSerializer.Meta.fields, "draft", "content", "answer")
+        fields = (*ReviewAssignmentSerializer.Meta.fields, "draft", "content", "answersSoFar", "answer")
         read_only_fields = fields
 
 

@@ -12,11 +12,13 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config.permissions import holds
 from feedback import services
+from feedback.accepted import accepted_answer
 from feedback.errors import AlreadyAnswered
 from feedback.models import ReviewAssignment, ReviewItem, ReviewQueue
-from feedback.permissions import CURATE, REVIEW
+from feedback.permissions import CURATE, MAY_ADJUDICATE, REVIEW
 from feedback.services import Answer
 from pipelines.api.requests import read_body, signed_in
+from pipelines.review.adjudication import answers_so_far
 from pipelines.review.api import filters, serializers
 from pipelines.review.content import load_content
 from pipelines.review.filling import fill
@@ -35,7 +37,7 @@ class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
     queryset = ReviewQueue.objects.prefetch_related("questions")
     lookup_value_converter = "uuid"
     serializer_class = serializers.ReviewQueueSerializer
-    permission_classes = [holds(REVIEW)]
+    permission_classes = [holds(REVIEW, *MAY_ADJUDICATE)]
 
     @extend_schema(
         operation_id="reviewQueuesClaim",
@@ -45,11 +47,32 @@ class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
             204: OpenApiResponse(description="Nothing is left for you in this queue now."),
         },
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], permission_classes=[holds(REVIEW)])
     def claim(self, request: Request, pk: Any) -> Response:
         """Reserve your next item. Repeated, it gives you the one that you hold already."""
+        return self._claim(request, adjudicates=False)
+
+    @extend_schema(
+        operation_id="reviewQueuesClaimAdjudication",
+        request=serializers.ReviewClaimSerializer,
+        responses={
+            200: serializers.ReviewAssignmentDetailSerializer,
+            204: OpenApiResponse(description="No item of others waits for an adjudicator now."),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="claim-adjudication", permission_classes=[holds(*MAY_ADJUDICATE)])
+    def claim_adjudication(self, request: Request, pk: Any) -> Response:
+        """Reserve the next item whose reviewers disagree, and see what they answered; your answer is the accepted one.
+
+        You never get an item that you reviewed. Repeated, it gives you the one that you hold already.
+        """
+        return self._claim(request, adjudicates=True)
+
+    def _claim(self, request: Request, *, adjudicates: bool) -> Response:
         besides = read_body(serializers.ReviewClaimSerializer, request).get("besides")
-        claimed = services.claim_next(queue=self.get_object(), reviewer=signed_in(request), besides=besides)
+        claimed = services.claim_next(
+            queue=self.get_object(), reviewer=signed_in(request), besides=besides, adjudicates=adjudicates
+        )
         if claimed is None:
             return Response(status=HTTPStatus.NO_CONTENT)
         return _detail(ReviewAssignment.objects.select_related(*RELATIONS, "answer").get(pk=claimed.pk))
@@ -69,18 +92,24 @@ class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
 
 
 class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
-    """The items of queues, for curators."""
+    """The items of queues, for curators; a single one comes with the answer that is accepted."""
 
-    queryset = ReviewItem.objects.all()
+    queryset = ReviewItem.objects.select_related("queue")
     lookup_value_converter = "uuid"
     serializer_class = serializers.ReviewItemSerializer
     filterset_class = filters.ReviewItemFilter
     permission_classes = [holds(CURATE)]
 
+    @extend_schema(responses=serializers.ReviewItemDetailSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        shown: Any = self.get_object()
+        shown.accepted_answer = accepted_answer(shown)
+        return Response(serializers.ReviewItemDetailSerializer(shown).data)
+
     @extend_schema(operation_id="reviewItemsWithdraw", request=None, responses=serializers.ReviewItemSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: Any) -> Response:
-        """Take an open item out of its queue; answers given so far stay. Another one stays as it is."""
+        """Take an item that is not done out of its queue; answers given so far stay. Another one stays as it is."""
         services.withdraw(items=[self.get_object()])
         return Response(self.get_serializer(self.get_object()).data)
 
@@ -99,7 +128,7 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     lookup_value_converter = "uuid"
     serializer_class = serializers.ReviewAssignmentSerializer
     filterset_class = filters.ReviewAssignmentFilter
-    permission_classes = [holds(REVIEW)]
+    permission_classes = [holds(REVIEW, *MAY_ADJUDICATE)]
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().filter(reviewer=self.request.user.pk)
@@ -184,4 +213,5 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
 def _detail(assignment: ReviewAssignment) -> Response:
     shown: Any = assignment
     shown.content = load_content(assignment.item)
+    shown.answers_so_far = answers_so_far(assignment)
     return Response(serializers.ReviewAssignmentDetailSerializer(shown).data)

@@ -13,6 +13,7 @@ from config.problems import DomainError, InvalidInput
 from feedback.models import ReviewQuestion
 from feedback.services import Answer
 from ir_schemas.validation import JsonFault, Limits, check_document, parse_json
+from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
 from pipelines.review.corrections import MOST_CHARACTERS, read_correction
 
@@ -64,6 +65,19 @@ def fields_of_draft(draft: Any) -> Fields:
             if isinstance(each, Mapping)
         ],
     )
+
+
+def fields_of_answer(so_far: Iterable[AnswerSoFar], name: str) -> Fields | None:
+    """The answers and the correction of one of an item's reviewers, by their letter, for an adjudicator to begin with.
+
+    Comments stay theirs. None where there is no such reviewer.
+    """
+    given = next((each.given for each in so_far if each.name == name), None)
+    if given is None:
+        return None
+    correction = given.correction
+    text = "" if correction is None else correction if isinstance(correction, str) else pretty_json(correction)
+    return fields_of_draft({"answers": given.answers, "correction": text})
 
 
 def fields_sent(data: QueryDict, content: Content) -> Fields:

@@ -1,6 +1,7 @@
 """All that the page of one item shows."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -15,22 +16,30 @@ from metrics.models import MetricResult
 from pipelines.admin.ir_views import read_module, read_scores, read_split
 from pipelines.admin.run_page.chips import Chip
 from pipelines.admin.run_page.rows import metric_chip
+from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
 from pipelines.review.screen.form import Fields, editor_text, question_views
 from pipelines.review.screen.rail import mine_entries, neighbours, queue_entries
-
-State = ReviewAssignment.State
-ANSWERABLE = (State.RESERVED, State.RELEASED, State.EXPIRED)
+from pipelines.review.screen.so_far import so_far_views
 
 
 def item_context(
-    assignment: ReviewAssignment, reviewer: User, content: Content, fields: Fields, error: DomainError | None = None
+    assignment: ReviewAssignment,
+    reviewer: User,
+    content: Content,
+    fields: Fields,
+    so_far: Sequence[AnswerSoFar] = (),
+    begun: str = "",
+    error: DomainError | None = None,
 ) -> dict[str, Any]:
-    """For the template; ``error`` is the refusal of what was sent, if it was refused."""
+    """For the template; ``so_far`` is for an adjudicator, ``error`` the refusal of what was sent, if it was refused.
+
+    ``begun`` is the letter of the reviewer whose answers stand in the fields, if any's.
+    """
     queue = assignment.item.queue
     questions = list(queue.questions.all())
     mine = mine_entries(queue, reviewer, assignment)
-    takes_answers = assignment.state in ANSWERABLE and assignment.item.state == "open"
+    takes_answers = assignment.takes_answers
     return {
         "title": str(assignment.item),
         "assignment": assignment,
@@ -40,9 +49,11 @@ def item_context(
         "mine": mine,
         **neighbours(mine),
         "takes_answers": takes_answers,
+        "so_far": so_far_views(so_far, questions, content),
         "answer": None if takes_answers else _own_answer(assignment),
         "questions": question_views(questions, fields, error),
         "fields": fields,
+        "begun": begun,
         "refused": error.message if error else "",
         "faults": [each for each in error.errors if not str(each.get("path", "")).startswith("/answers/")]
         if error

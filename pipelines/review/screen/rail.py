@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from feedback.models import ReviewAssignment, ReviewQueue
 from feedback.models.work import ASSIGNMENT_COLOURS
+from feedback.permissions import may_adjudicate
 from pipelines.admin.run_page.chips import Chip
 
 MOST_QUEUES = 50
@@ -26,14 +27,35 @@ WAITING = """
 """
 
 
+# Items that the reviewer can decide now: theirs already, held by nobody, or held by one whose time has run out.
+DISPUTED = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM feedback_reviewitem item
+        WHERE item.queue_id = feedback_reviewqueue.id AND item.state = 'disputed' AND NOT EXISTS (
+            SELECT 1 FROM feedback_reviewassignment had
+            WHERE had.item_id = item.id AND (
+                had.reviewer_id = %s AND had.state IN ('submitted', 'skipped')
+                OR had.reviewer_id <> %s AND had.state = 'reserved' AND had.reserved_until > statement_timestamp()
+            )
+        )
+        LIMIT %s
+    ) counted
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """``waiting`` is how many items wait for anybody, as text; ``mine`` how many the reviewer has answered."""
+    """``waiting`` is how many items wait for anybody, as text; ``mine`` how many the reviewer has answered.
+
+    ``disputed`` is how many the reviewer can adjudicate, as text; empty where it is none.
+    """
 
     queue: ReviewQueue
     waiting: str
     mine: int
     url: str
+    disputed: str
+    adjudicate_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +70,20 @@ def queue_entries(reviewer: User) -> list[QueueEntry]:
     """The active queues by name, in two queries."""
     waiting = RawSQL(WAITING, [COUNTED + 1], output_field=IntegerField())  # noqa: S611 - a constant
     queues = ReviewQueue.objects.filter(is_active=True).annotate(waiting=waiting).order_by("name", "key")
+    if may_adjudicate(reviewer):
+        disputed = RawSQL(DISPUTED, [reviewer.pk, reviewer.pk, COUNTED + 1], output_field=IntegerField())  # noqa: S611
+        queues = queues.annotate(disputed=disputed)
     own = ReviewAssignment.objects.filter(reviewer=reviewer, state=ReviewAssignment.State.SUBMITTED)
     mine = dict(own.order_by().values_list("item__queue").annotate(n=Count("pk")))
     return [
-        QueueEntry(queue, _counted(queue.waiting), mine.get(queue.pk, 0), reverse("review:queue", args=[queue.key]))
+        QueueEntry(
+            queue=queue,
+            waiting=_counted(queue.waiting),
+            mine=mine.get(queue.pk, 0),
+            url=reverse("review:queue", args=[queue.key]),
+            disputed=_counted(found) if (found := getattr(queue, "disputed", 0)) else "",
+            adjudicate_url=reverse("review:adjudicate", args=[queue.key]),
+        )
         for queue in queues[:MOST_QUEUES]
     ]
 

@@ -11,18 +11,20 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from config.problems import DomainError, problem
 from feedback import services
 from feedback.models import ReviewAssignment, ReviewQueue
-from feedback.permissions import CURATE, REVIEW
+from feedback.permissions import CURATE, REVIEW, may_adjudicate, may_review
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.pictures import is_picture, picture_response
+from pipelines.review.adjudication import answers_so_far
 from pipelines.review.content import Content, load_content
 from pipelines.review.corrections import MOST_CHARACTERS, judge_text
 from pipelines.review.filling import fill
-from pipelines.review.screen.form import Fields, answer_of, fields_of_draft, fields_sent, read_draft
+from pipelines.review.screen.form import Fields, answer_of, fields_of_answer, fields_of_draft, fields_sent, read_draft
 from pipelines.review.screen.page import item_context
 from pipelines.review.screen.rail import mine_entries, queue_entries
 from pipelines.review.submitting import submit
@@ -31,11 +33,11 @@ RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run"
 
 
 def reviewing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """For staff who may review."""
+    """For staff who may review or adjudicate."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.has_perm(REVIEW):
+        if not may_review(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
@@ -55,17 +57,22 @@ def queue(request: HttpRequest, key: str) -> HttpResponse:
     """A queue's instructions and one's own work in it; posting claims the next item."""
     found = get_object_or_404(ReviewQueue, key=key)
     if request.method == "POST":
+        if not request.user.has_perm(REVIEW):
+            raise PermissionDenied
         return _next(request, found, besides=_uuid(request.POST.get("besides", "")))
-    reviewer = _user(request)
-    return _page(
-        request,
-        "queue",
-        title=found.name,
-        queue=found,
-        queues=queue_entries(reviewer),
-        mine=mine_entries(found, reviewer),
-        may_curate=request.user.has_perm(CURATE),
-    )
+    return _queue_page(request, "queue", found, may_review=request.user.has_perm(REVIEW))
+
+
+@reviewing
+@require_http_methods(["GET", "POST"])
+def adjudicate(request: HttpRequest, key: str) -> HttpResponse:
+    """The items of a queue whose reviewers disagree, for those who may decide; posting claims the next one."""
+    if not may_adjudicate(_user(request)):
+        raise PermissionDenied
+    found = get_object_or_404(ReviewQueue, key=key)
+    if request.method == "POST":
+        return _next(request, found, besides=_uuid(request.POST.get("besides", "")), adjudicates=True)
+    return _queue_page(request, "adjudicate", found)
 
 
 @reviewing
@@ -88,18 +95,21 @@ def item(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """An item that the reviewer has claimed; posting answers, skips or gives it back, and goes on to the next."""
     assignment, reviewer = _own(request, pk), _user(request)
     content = load_content(assignment.item)
+    so_far = answers_so_far(assignment)
     if request.method == "GET":
-        return _item_page(request, assignment, content, fields_of_draft(assignment.draft))
+        begun = request.GET.get("begin", "")
+        fields = fields_of_answer(so_far, begun) or fields_of_draft(assignment.draft)
+        return _page(request, "item", **item_context(assignment, reviewer, content, fields, so_far, begun))
     sent = fields_sent(request.POST, content)
     try:
         _act(request, assignment, content, sent)
     except DomainError as refusal:
         assignment.refresh_from_db(fields=["state", "reserved_until"])
-        context = item_context(assignment, reviewer, content, sent, refusal)
+        context = item_context(assignment, reviewer, content, sent, so_far, error=refusal)
         return _page(request, "item", status=refusal.status, **context)
     if request.POST.get("verdict") == "release":
-        return redirect("review:queue", assignment.item.queue.key)
-    return _next(request, assignment.item.queue)
+        return redirect(_queue_url(assignment.item.queue, assignment.is_adjudication))
+    return _next(request, assignment.item.queue, adjudicates=assignment.is_adjudication)
 
 
 @reviewing
@@ -152,11 +162,14 @@ def _act(request: HttpRequest, assignment: ReviewAssignment, content: Content, s
         submit(assignment=assignment, reviewer=reviewer, answer=answer, content=content)
 
 
-def _next(request: HttpRequest, found: ReviewQueue, besides: uuid.UUID | None = None) -> HttpResponse:
-    claimed = services.claim_next(queue=found, reviewer=_user(request), besides=besides)
+def _next(
+    request: HttpRequest, found: ReviewQueue, besides: uuid.UUID | None = None, *, adjudicates: bool = False
+) -> HttpResponse:
+    claimed = services.claim_next(queue=found, reviewer=_user(request), besides=besides, adjudicates=adjudicates)
     if claimed is None:
-        messages.info(request, "Nothing is left for you in this queue now.")
-        return redirect("review:queue", found.key)
+        left = "to adjudicate " if adjudicates else ""
+        messages.info(request, f"Nothing is left {left}for you in this queue now.")
+        return redirect(_queue_url(found, adjudicates))
     return redirect("review:item", claimed.pk)
 
 
@@ -165,8 +178,22 @@ def _own(request: HttpRequest, pk: uuid.UUID) -> ReviewAssignment:
     return get_object_or_404(rows, pk=pk, reviewer=_user(request))
 
 
-def _item_page(request: HttpRequest, assignment: ReviewAssignment, content: Content, fields: Any) -> HttpResponse:
-    return _page(request, "item", **item_context(assignment, _user(request), content, fields))
+def _queue_url(found: ReviewQueue, adjudicates: bool) -> str:
+    return reverse("review:adjudicate" if adjudicates else "review:queue", args=[found.key])
+
+
+def _queue_page(request: HttpRequest, name: str, found: ReviewQueue, **context: Any) -> HttpResponse:
+    reviewer = _user(request)
+    return _page(
+        request,
+        name,
+        title=found.name,
+        queue=found,
+        queues=queue_entries(reviewer),
+        mine=mine_entries(found, reviewer),
+        may_curate=request.user.has_perm(CURATE),
+        **context,
+    )
 
 
 def _page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
