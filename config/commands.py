@@ -3,7 +3,9 @@
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from config import features
 
 
 class ExplainedCommand(BaseCommand):
@@ -11,3 +13,10 @@ class ExplainedCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+
+def require_feature(name: str, *, returncode: int = 1) -> None:
+    """Raises ``CommandError``, which says how to switch it on, while a feature is off."""
+    if not features.is_on(name):
+        remedy = f'manage.py flags set {name} on --reason "why"'
+        raise CommandError(f"{name} is off. Switch it on first: {remedy}", returncode=returncode)

@@ -179,6 +179,17 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         call_command("import_ground_truth", tmp_path / "none.jsonl")
 
 
+def test_no_command_touches_ground_truth_while_review_is_off(tmp_path: Path, settings: LazySettings) -> None:
+    file = tmp_path / "truth.jsonl"
+    file.write_text(json.dumps(GOOD))
+    settings.REVIEW_ENABLED = False
+
+    for command, arguments in (("export_ground_truth", ()), ("import_ground_truth", (file,))):
+        with pytest.raises(CommandError, match="REVIEW_ENABLED is off"):
+            call_command(command, *arguments)
+    assert not GroundTruth.objects.exists()
+
+
 def test_sets_over_http(curator: APIClient) -> None:
     truths = GroundTruthFactory.create_batch(2)
     made = curator.post("/api/ground-truth-sets", {"key": "home", "name": "Home pages", "tags": ["hard"]}, "json")

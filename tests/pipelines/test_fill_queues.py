@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +17,11 @@ from pipelines.review import filling
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def review_on(settings: LazySettings) -> None:
+    settings.REVIEW_ENABLED = True
 
 
 def fill(key: str | None = None, **options: Any) -> None:
@@ -164,12 +170,15 @@ def test_filling_costs_the_same_for_many() -> None:
     assert queries(2) == queries(20)
 
 
-def test_workers_fill_queues_while_review_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_fill_queues_while_review_is_on(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REVIEW_ENABLED = False
     run = factories.PipelineRunFactory(finished=True)
     artifact(step_run__pipeline_run=run)
     queue = factories.ReviewQueueFactory()
     monkeypatch.setattr(filling._Duty, "next_at", 0.0)
 
+    with pytest.raises(CommandError, match="REVIEW_ENABLED is off"):
+        fill()
     duties.look_once()
     assert targets(queue) == set()
     set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from config.commands import ExplainedCommand
+from config import features
+from config.commands import ExplainedCommand, require_feature
 from feedback.ground_truth_lines import export_lines
 from feedback.models import GroundTruth, GroundTruthSet
 
@@ -21,6 +22,7 @@ class Command(ExplainedCommand):
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_feature(features.REVIEW)
         truths = GroundTruth.objects.all()
         if options["set_key"]:
             truth_set = GroundTruthSet.objects.filter(key=options["set_key"]).first()

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from config.commands import ExplainedCommand
+from config import features
+from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
 from feedback.ground_truth_lines import MOST_BYTES, Imported, import_lines
 from feedback.models import GroundTruthSet
@@ -27,6 +28,7 @@ the same file again changes nothing.
         parser.add_argument("--dry-run", action="store_true", help="check every line, print the counts, change nothing")
 
     def handle(self, *args: Any, file: Path, set_key: str | None, dry_run: bool, **options: Any) -> None:
+        require_feature(features.REVIEW)
         try:
             imported = _import(file, set_key, dry_run=dry_run)
         except OSError as error:

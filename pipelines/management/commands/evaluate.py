@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from config import features
-from config.commands import ExplainedCommand
+from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
 from feedback.models import GroundTruthSet
 from pipelines import definitions
@@ -34,8 +34,7 @@ Exit status: 0, 1 it is worse than --against on some metric, 2 the input could n
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not features.is_on(features.REVIEW):
-            raise CommandError("REVIEW_ENABLED is off. Switch it on first: manage.py flags.", returncode=BAD_INPUT)
+        require_feature(features.REVIEW, returncode=BAD_INPUT)
         try:
             found, versus = self._evaluate(options["set_key"], options["pipeline"], options["against"])
         except DomainError as refusal:

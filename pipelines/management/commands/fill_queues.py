@@ -3,6 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from config import features
+from config.commands import require_feature
 from feedback.models import ReviewQueue
 from pipelines.review.filling import Filled, fill_all
 
@@ -19,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say how many would be added")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_feature(features.REVIEW)
         key = options["queue"]
         queues = ReviewQueue.objects.filter(is_active=True).order_by("key")
         if key is not None:
