@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, cast
@@ -78,6 +78,12 @@ def judge(key: Key, state: State, asked_for: Subject) -> Decision:
         since = f"set live on {state.updated_at:%Y-%m-%d %H:%M} UTC: {state.reason or 'no reason'}"
         return Decision(key, state.value, since)
     return Decision(key, default(key), "the environment's default, as nothing was set live")
+
+
+def values_by_prompt(key: Key, state: State, asked_for: Subject) -> dict[str, str]:
+    """What each prompt gets that a rule names, by its id as text, where all else is as in ``asked_for``."""
+    named = {rule.target for rule in state.rules if rule.who == Who.PROMPT}
+    return {prompt: judge(key, state, replace(asked_for, prompt=prompt)).value for prompt in named}
 
 
 def subject(

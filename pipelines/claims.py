@@ -11,7 +11,11 @@ from pipelines.steps.contract import Output
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A step run that this process holds, for the one attempt that ``token`` names."""
+    """A step run that this process holds, for the one attempt that ``token`` names.
+
+    ``validation_mode`` is the flag's value as the claim found it; ``prompt_modes`` those of prompts that have a rule of
+    their own, by id.
+    """
 
     item: Item
     step_run_id: uuid.UUID
@@ -19,6 +23,7 @@ class Claim:
     attempt: int
     params: Mapping[str, Any]
     validation_mode: str | None
+    prompt_modes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

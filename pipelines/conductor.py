@@ -368,19 +368,23 @@ class Conductor:
             attempt = answer.claimed.get(words["id"])
             if attempt is not None:
                 self._state.put(item, status=str(StepStatus.RUNNING), attempt=attempt)
-                mode = self._validation_mode(answer.validation_mode)
-                claims.append(Claim(item, words["id"], words["token"], attempt, words["params"], mode))
+                modes = self._validation_modes(answer.validation_mode)
+                claims.append(Claim(item, words["id"], words["token"], attempt, words["params"], *modes))
             elif words["id"] in answer.refused:
                 self._state.put(item, backs_off=True)
         return claims
 
-    def _validation_mode(self, state: flags.State) -> str | None:
-        """The flag's value for this run; None where nothing is set, so that the environment's default holds."""
+    def _validation_modes(self, state: flags.State) -> tuple[str | None, Mapping[str, str]]:
+        """The flag's value for this run, and for the prompts that have a rule of their own, by id.
+
+        None where nothing is set, so that the environment's default holds.
+        """
         if not state.asks_who:
-            return state.value
+            return state.value, {}
         user_id, pipeline_id = self.run.started_by_id, self.run.pipeline_id
         asked_for = flags.subject(state, user_id=user_id, pipeline_id=pipeline_id, run_id=self.run.pk)
-        return flags.judge(flags.Key.IR_VALIDATION_MODE, state, asked_for).value
+        key = flags.Key.IR_VALIDATION_MODE
+        return flags.judge(key, state, asked_for).value, flags.values_by_prompt(key, state, asked_for)
 
     def _read(self) -> RunState:
         return self._state_of(*store.read_rows(self.run.pk))

@@ -14,7 +14,7 @@ from pipelines.claims import Claim
 from pipelines.dag import Node
 from pipelines.models import PipelineRun, StepOutputLink, StepVersion
 from pipelines.models.runs import StepStatus
-from pipelines.steps.contract import StepContext
+from pipelines.steps.contract import Prompted, StepContext
 
 if TYPE_CHECKING:
     from pipelines.conductor import Conductor
@@ -25,11 +25,14 @@ def effective_params(run: PipelineRun, node: Node, version: StepVersion) -> dict
     return {**version.default_config, **node.config, **node.params, **run.params.get(node.key, {})}
 
 
-def validation_mode(run: PipelineRun, claim: Claim, *, prompt_mode: str = "") -> flags.Mode:
-    """What an invalid IR does: as the prompt says, or the pipeline, or the installation."""
+def validation_mode(run: PipelineRun, claim: Claim, prompted: Prompted | None = None) -> flags.Mode:
+    """What an invalid IR does: as the prompt says, or the pipeline, or the installation (for the prompt, if any)."""
     # The claim brought the flag's live value along; without one the environment's default holds, unasked.
     live = claim.validation_mode or settings.IR_VALIDATION_MODE
-    return flags.validation_mode(prompt_mode, run.pipeline.ir_validation_mode, live)
+    if prompted is None:
+        return flags.validation_mode(run.pipeline.ir_validation_mode, live)
+    live = claim.prompt_modes.get(str(prompted.prompt_id), live)
+    return flags.validation_mode(prompted.validation_mode, run.pipeline.ir_validation_mode, live)
 
 
 def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepContext:
@@ -51,6 +54,7 @@ def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepC
         sources=_Sources(run, node, claim),
         give_up_at=attempt.give_up_at,
         validation_mode=validation_mode(run, claim),
+        prompt_modes={} if run.pipeline.ir_validation_mode else claim.prompt_modes,
         reporter=attempt,
     )
 

@@ -275,7 +275,7 @@ def _validate(conductor: Conductor, claim: Claim, result: StepResult) -> Verdict
 
 def _in_force(conductor: Conductor, claim: Claim, prompted: Prompted | None = None) -> tuple[Mode, Contract | None]:
     """How the step's IR is checked now, and against what: as the prompt says, where one was used."""
-    mode = validation_mode(conductor.run, claim, prompt_mode=prompted.validation_mode if prompted else "")
+    mode = validation_mode(conductor.run, claim, prompted)
     return mode, _contract(conductor, claim, prompted) if mode != "off" else None
 
 

@@ -54,7 +54,7 @@ def seen(context: StepContext) -> dict[str, Any]:
     return {
         "prompt": str(version.pk),
         "content": version.content,
-        "validationMode": version.ir_validation_mode,
+        "validationMode": _own_mode(version, context),
         "schema": str(contract.schema_id) if contract else None,
         "retrieved": [one.reference | {"content": one.content} for one in found],
     }
@@ -70,7 +70,7 @@ def prompt(context: StepContext) -> StepResult:
         asked = provider(config.provider)
     except ProviderError as error:
         raise StepError(error.code, error.message) from error
-    mode = version.ir_validation_mode or context.validation_mode
+    mode = _own_mode(version, context) or context.validation_mode
     prompted = Prompted(
         prompt_id=version.pk,
         process_id=version.process_id,
@@ -81,6 +81,11 @@ def prompt(context: StepContext) -> StepResult:
     shown = {"retrieved": [one.reference | {"content": one.content} for one in found]} if found else {}
     checked = contract if mode != "off" else None
     return _Talk(context, config, asked, checked, _subset(contract, context), messages, prompted, shown).run()
+
+
+def _own_mode(version: AIPrompt, context: StepContext) -> str:
+    """How answers to this prompt are checked by its row, or else by a rule for it; empty where it has neither."""
+    return version.ir_validation_mode or context.prompt_modes.get(str(version.pk), "")
 
 
 def _values(context: StepContext, contract: Contract | None) -> dict[str, Any]:

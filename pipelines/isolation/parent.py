@@ -120,7 +120,8 @@ def call(
 def _fields(context: StepContext) -> dict[str, Any]:
     """What the child is told; what the parent would read when it is asked for is read now."""
     names = ("params", "inputs", "upstream", "item", "map_index", "design", "give_up_at", "validation_mode")
-    return {name: getattr(context, name) for name in names} | {"sources": dict(context.sources)}
+    told = {name: getattr(context, name) for name in names}
+    return told | {"sources": dict(context.sources), "prompt_modes": dict(context.prompt_modes)}
 
 
 def _wait(one: _Child, attempt: Attempt, isolation: Isolation) -> tuple[Any, ...] | None:

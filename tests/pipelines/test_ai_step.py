@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from config.canonical import hash_of_canonical
-from ir_schemas.models import IRArtifact
-from monitoring.flags import Key, set_flag
+from ir_schemas.models import IRArtifact, IRSchemaDefinition
+from ir_schemas.services import activate_version, create_version
+from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines.embeddings.services import upsert_embedding
-from pipelines.models import PipelineRun, PromptData, PromptResult
+from pipelines.models import AIPrompt, PipelineDefinition, PipelineRun, PromptData, PromptResult
 from tests.factories import AIPromptFactory, ModelPriceFactory
 from tests.pipelines.prompting import TITLE, a_prompt, run_prompt, step_of
 
@@ -116,6 +117,61 @@ def test_the_prompts_own_mode_goes_before_the_installations() -> None:
 
     assert step_of(run).error["code"] == "ir-invalid"
     assert len(results()) == 1
+
+
+def rule(prompt: AIPrompt, value: str) -> None:
+    add_rule(key=Key.IR_VALIDATION_MODE, who=Who.PROMPT, target=prompt, value=value, reason="test")
+
+
+@pytest.mark.parametrize("live", ["off", "log"])
+def test_a_rule_for_a_prompt_judges_its_steps_and_no_others(live: str) -> None:
+    strict = a_prompt(schema=TITLE)
+    usual = AIPromptFactory(process=strict.process, version=2, content=strict.content)
+    activate_version(schema=create_version(model=IRSchemaDefinition, owner=usual, schema=TITLE))
+    set_flag(key=Key.IR_VALIDATION_MODE, value=live, reason="test")
+    rule(strict, "enforce")
+
+    ruled = run_prompt(prompt="naming@1", script=[{"title": ""}], repairAttempts=1)
+    other = run_prompt(prompt="naming@2", script=[{"title": ""}], repairAttempts=0)
+
+    assert step_of(ruled).error["code"] == "ir-invalid"
+    assert PromptResult.objects.filter(prompt_data__step_run=step_of(ruled)).count() == 2
+    assert IRArtifact.objects.get(step_run=step_of(ruled)).validation_mode == "enforce"
+    assert other.status == PipelineRun.Status.COMPLETED
+    assert IRArtifact.objects.get(step_run=step_of(other)).validation_mode == live
+
+
+def test_a_rule_for_a_prompt_can_spare_it() -> None:
+    spared = a_prompt(schema=TITLE)
+    set_flag(key=Key.IR_VALIDATION_MODE, value="enforce", reason="test")
+    rule(spared, "off")
+
+    assert run_prompt(script=[{"title": ""}]).status == PipelineRun.Status.COMPLETED
+    assert len(results()) == 1
+
+
+def test_the_mode_of_a_prompts_or_a_pipelines_row_goes_before_a_rule_for_the_prompt() -> None:
+    prompt = a_prompt(schema=TITLE, ir_validation_mode="log")
+    rule(prompt, "enforce")
+    assert run_prompt(script=[{"title": ""}], repairAttempts=0).status == PipelineRun.Status.COMPLETED
+
+    AIPrompt.objects.update(ir_validation_mode="")
+    PipelineDefinition.objects.update(ir_validation_mode="log")
+    assert run_prompt(script=[{"title": ""}], repairAttempts=0).status == PipelineRun.Status.COMPLETED
+
+    PipelineDefinition.objects.update(ir_validation_mode="")
+    assert step_of(run_prompt(script=[{"title": ""}], repairAttempts=0)).error["code"] == "ir-invalid"
+
+
+def test_a_result_found_under_another_rule_for_its_prompt_is_not_taken_again() -> None:
+    prompt = a_prompt(schema=TITLE)
+    cached = {"node": {"cache": True}, "script": [{"title": ""}], "repairAttempts": 0}
+    run_prompt(**cached)
+    assert step_of(run_prompt(**cached)).reused_from is not None
+
+    rule(prompt, "enforce")
+
+    assert step_of(run_prompt(**cached)).error["code"] == "ir-invalid"
 
 
 def test_off_means_that_nothing_is_checked_and_nothing_asked_again() -> None:
