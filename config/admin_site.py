@@ -120,6 +120,8 @@ SIDEBAR: dict[str, Any] = {
                 _model("Review feedback", "rate_review", "feedback.reviewfeedback"),
                 _model("Ground truth", "verified", "feedback.groundtruth"),
                 _gated(features.REVIEW, _model("Ground truth sets", "library_add_check", "feedback.groundtruthset")),
+                _gated(features.REVIEW, _model("Judges", "gavel", "feedback.judge")),
+                _gated(features.REVIEW, _model("Judgements", "balance", "feedback.judgement")),
                 _gated(features.REVIEW, _model("Items of sets", "playlist_add_check", "feedback.groundtruthsetitem")),
             ],
         },

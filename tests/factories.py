@@ -14,6 +14,8 @@ from feedback.models import (
     GroundTruth,
     GroundTruthSet,
     GroundTruthSetItem,
+    Judge,
+    Judgement,
     ReviewAnswer,
     ReviewAssignment,
     ReviewFeedback,
@@ -539,6 +541,32 @@ class ReviewAnswerFactory(DjangoModelFactory):
     )
     verdict = ReviewAnswer.Verdict.ACCEPT
     duration_ms = 1000
+
+
+class JudgeFactory(DjangoModelFactory):
+    """A judge that asks ``echo``."""
+
+    class Meta:
+        model = Judge
+
+    key = factory.Sequence(lambda n: f"judge_{n}")
+    name = factory.LazyAttribute(lambda row: row.key.replace("_", " ").capitalize())
+    prompt = factory.SubFactory(AIPromptFactory, content="Rate {{ inputs.output }}")
+
+
+class JudgementFactory(DjangoModelFactory):
+    class Meta:
+        model = Judgement
+
+    judge = factory.SubFactory(JudgeFactory)
+    kind = ReviewItem.Kind.IR_ARTIFACT
+    target_id = factory.LazyFunction(lambda: IRArtifactFactory().pk)
+    step_run = factory.LazyAttribute(lambda row: _step_run_of(row.target_id))
+    outcome = Judgement.Outcome.SCORED
+    score = 0.9
+    passed = factory.LazyAttribute(lambda row: None if row.score is None else row.judge.passes(row.score))
+    reason = "It is all there."
+    calls = 1
 
 
 def _step_run_of(artifact_id: Any) -> StepRun | None:

@@ -1,5 +1,6 @@
 """What people say of outputs: queues of work, answers, reviews, and the ground truth that is made of them."""
 
+from feedback.models.judges import Judge, Judgement
 from feedback.models.queues import ReviewQuestion, ReviewQueue
 from feedback.models.reviews import GroundTruth, ReviewFeedback
 from feedback.models.sets import GroundTruthSet, GroundTruthSetItem
@@ -9,6 +10,8 @@ __all__ = [
     "GroundTruth",
     "GroundTruthSet",
     "GroundTruthSetItem",
+    "Judge",
+    "Judgement",
     "ReviewAnswer",
     "ReviewAssignment",
     "ReviewFeedback",

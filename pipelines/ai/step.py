@@ -40,9 +40,9 @@ class _Material(NamedTuple):
     found: list[Found]
 
 
-def _material(config: PromptConfig, context: StepContext) -> _Material:
+def _material(config: PromptConfig, context: StepContext, otherwise: Contract | None = None) -> _Material:
     version = find_prompt(config.prompt)
-    contract = active.of_prompt(version.pk, version.process_id)
+    contract = active.of_prompt(version.pk, version.process_id) or otherwise
     values = _values(context, contract)
     found = _retrieved(config, values)
     return _Material(version, contract, {**values, "context": [one.content for one in found]}, found)
@@ -63,8 +63,16 @@ def seen(context: StepContext) -> dict[str, Any]:
 @sees(seen)
 def prompt(context: StepContext) -> StepResult:
     """The step's function. Raises ``StepError`` where no answer can be handed over; what was asked is in it."""
+    return converse(context)
+
+
+def converse(context: StepContext, *, otherwise: Contract | None = None) -> StepResult:
+    """What the step does, also outside a run. ``otherwise`` is the contract of a prompt that has none in force.
+
+    Raises ``StepError``.
+    """
     config = read_config(context.params)
-    version, contract, values, found = _material(config, context)
+    version, contract, values, found = _material(config, context, otherwise)
     messages = _messages(config, version, values)
     try:
         asked = provider(config.provider)

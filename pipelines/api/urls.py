@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from pipelines.api import viewsets
 from pipelines.api.curation import CurateView
 from pipelines.api.recording import AIRunsView, QualityRunsView
+from pipelines.judging.api.viewsets import JudgementViewSet, JudgeViewSet
 from pipelines.review.api.viewsets import ReviewAssignmentViewSet, ReviewItemViewSet, ReviewQueueViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -22,6 +23,8 @@ router.register("step-runs", viewsets.StepRunViewSet)
 router.register("review-queues", ReviewQueueViewSet)
 router.register("review-items", ReviewItemViewSet)
 router.register("review-assignments", ReviewAssignmentViewSet)
+router.register("judges", JudgeViewSet)
+router.register("judgements", JudgementViewSet)
 urlpatterns = [
     *router.urls,
     path("ai-runs", AIRunsView.as_view(), name="ai-runs"),

@@ -25,9 +25,9 @@ MAX_ITEMS = 500
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The user whose key or session it is, and the door the items came by."""
+    """The user whose key or session it is, None for irline itself; and the door the items came by."""
 
-    user_id: int
+    user_id: int | None
     source: Source
 
 
@@ -117,7 +117,7 @@ def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, O
 class _Judge:
     """Validates results, where an item names whose schema to use. Who sends them is looked up once."""
 
-    def __init__(self, user_id: int, state: flags.State) -> None:
+    def __init__(self, user_id: int | None, state: flags.State) -> None:
         self._state = state
         self._sender = flags.subject(state, user_id=user_id)
 

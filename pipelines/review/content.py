@@ -9,6 +9,7 @@ from django.db.models import F
 
 from config.canonical import canonical_json
 from feedback.models import ReviewItem
+from feedback.models.judges import METRIC_PREFIX
 from feedback.models.queues import ItemKind
 from ir_schemas import active
 from ir_schemas.active import Contract
@@ -64,10 +65,11 @@ class Content:
 
     @cached_property
     def metrics(self) -> list[MetricResult]:
-        """What was measured of the step's last attempt, by the metrics' keys."""
+        """What was measured of the step's last attempt, by the metrics' keys; no judge's scores, which would lead."""
         if self.step_run is None:
             return []
         results = MetricResult.objects.filter(step_run=self.step_run, attempt=self.step_run.attempt)
+        results = results.exclude(metric__key__startswith=METRIC_PREFIX)
         return list(results.select_related("metric").defer("details").order_by("metric__key"))
 
     @cached_property

@@ -66,7 +66,7 @@ def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
         raise NotCuratable("This output was rejected and not corrected. Curate a review that accepts or corrects it.")
     item = answer.assignment.item
     _check_accepted(answer, item)
-    output = _of_artifact(item) if item.kind == ReviewItem.Kind.IR_ARTIFACT else _of_prompt(item)
+    output = _output_of(item)
     is_corrected = answer.verdict == ReviewAnswer.Verdict.CORRECT
     data = answer.correction if is_corrected else output.document
     _check(data, output.contract)
@@ -94,6 +94,12 @@ def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
     )
 
 
+def reference_of_item(item: ReviewItem) -> tuple[str, str]:
+    """The scope and the reference that ground truth of the item's output has. Raises ``NotCuratable``."""
+    output = _output_of(item)
+    return output.scope, output.reference_id
+
+
 def curate_many(*, feedback: Iterable[ReviewFeedback], curator: User) -> Curated:
     """Each in a transaction of its own, so that one that is refused holds up no other."""
     curated = Curated([], [])
@@ -111,6 +117,10 @@ def _check_accepted(answer: ReviewAnswer, item: ReviewItem) -> None:
         raise NotCuratable("Its reviewers disagree. It can become ground truth once an adjudicator has decided.")
     if not answer.assignment.is_adjudication and adjudicated(item):
         raise NotCuratable("An adjudicator decided this item. Curate the adjudicator's review.")
+
+
+def _output_of(item: ReviewItem) -> _Output:
+    return _of_artifact(item) if item.kind == ReviewItem.Kind.IR_ARTIFACT else _of_prompt(item)
 
 
 def _of_artifact(item: ReviewItem) -> _Output:

@@ -21,11 +21,15 @@ CURATOR = (
     "feedback.view_groundtruthsetitem",
     "feedback.add_groundtruthsetitem",
     "feedback.delete_groundtruthsetitem",
+    "feedback.view_judge",
+    "feedback.view_judgement",
 )
 ADMINISTRATOR = (
     *CURATOR,
     *(f"feedback.{verb}_{model}" for model in ("reviewqueue", "reviewquestion") for verb in ("add", "change", "view")),
     "feedback.view_reviewassignment",
+    "feedback.add_judge",
+    "feedback.change_judge",
 )
 ROLES = {"reviewer": REVIEWER, "curator": CURATOR, "administrator": ADMINISTRATOR}
 

@@ -21,6 +21,8 @@ REVIEW_TABLES = (
     "reviewanswer",
     "groundtruthset",
     "groundtruthsetitem",
+    "judge",
+    "judgement",
 )
 
 

@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.admin_base import duration_text, number_text, row_url
+from feedback.models import Judge
+from feedback.models.judges import METRIC_PREFIX
 from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from metrics.models import MetricResult
 from pipelines.admin.ir_views import ModuleView, ScoresView, SplitView, read_module, read_scores, read_split
 from pipelines.admin.pictures import is_picture
 from pipelines.admin.run_page.chips import Chip, status_chip
 from pipelines.admin.run_page.log import Lines, load_lines
+from pipelines.judging.calibration import in_words
 from pipelines.models import (
     GeneratedArtifact,
     ModuleTemplate,
@@ -152,26 +155,36 @@ def _validity_chip(artifact: IRArtifact) -> Chip:
 
 
 def _add_metrics(rows: Mapping[uuid.UUID, StepRow]) -> None:
-    results = MetricResult.objects.filter(step_run__in=rows, attempt=F("step_run__attempt"))
-    for result in results.select_related("metric").defer("details").order_by("metric__key"):
+    found = MetricResult.objects.filter(step_run__in=rows, attempt=F("step_run__attempt"))
+    results = list(found.select_related("metric").defer("details").order_by("metric__key"))
+    notes = _calibrations({result.metric.key for result in results})
+    for result in results:
         row = rows[result.step_run_id]
         if result.value is None:
             row.not_measured.append(result.metric.key)
         else:
-            row.metrics.append(metric_chip(result, result.value))
+            row.metrics.append(metric_chip(result, result.value, notes.get(result.metric.key, "")))
+
+
+def _calibrations(metric_keys: set[str]) -> dict[str, str]:
+    """By the metric of each judge among them, how far it agrees with reviewers."""
+    keys = {key.removeprefix(METRIC_PREFIX) for key in metric_keys if key.startswith(METRIC_PREFIX)}
+    judges = Judge.objects.filter(key__in=keys).only("key", "calibration") if keys else ()
+    return {judge.metric_key: in_words(judge.calibration) for judge in judges}
 
 
 VERDICTS = {True: ("✓ ", "passed", "success"), False: ("✗ ", "failed", "danger"), None: ("", "no verdict", "default")}
 PLAIN_UNITS = ("", "ratio")
 
 
-def metric_chip(result: MetricResult, value: float) -> Chip:
-    """A measured value with its verdict in its colour, linked to its row."""
+def metric_chip(result: MetricResult, value: float, note: str = "") -> Chip:
+    """A measured value with its verdict in its colour, linked to its row; ``note`` is what else its title says."""
     mark, verdict, colour = VERDICTS[result.passed]
     unit = "" if result.metric.unit in PLAIN_UNITS else f" {result.metric.unit}"
     measured = f"{number_text(value)}{unit}"
     url = row_url(MetricResult, result.pk)
-    return Chip(f"{mark}{result.metric.key}: {measured}", colour, url, f"{result.metric.name}: {measured}, {verdict}")
+    title = "; ".join(filter(None, (f"{result.metric.name}: {measured}, {verdict}", note)))
+    return Chip(f"{mark}{result.metric.key}: {measured}", colour, url, title)
 
 
 def _add_outputs(rows: Mapping[uuid.UUID, StepRow]) -> None:

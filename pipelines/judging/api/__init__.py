@@ -1,0 +1,1 @@
+"""Judges and what they said, over HTTP."""

@@ -1,0 +1,130 @@
+import json
+from argparse import ArgumentParser
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from config import features
+from config.commands import ExplainedCommand, require_feature
+from config.problems import DomainError
+from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
+from pipelines.judging.calibration import Report, as_json, in_words, refresh_calibration
+from pipelines.judging.working import MOST_ITEMS, Limits, Worked, judge_queue, to_judge
+
+BAD_INPUT = 2
+SHOWN = 20
+
+
+class Command(ExplainedCommand):
+    help = """Have a judge rate the items of a review queue, and say how far it agrees with the reviewers.
+
+A judge is a row (Judges in the admin): a version of a prompt, a provider and a model. Items with an accepted answer are
+judged, the newest first; with --waiting those that still wait for answers too. What it judged before is left out, so
+the command can be interrupted and run again. Without --queue only its agreement is worked out anew.
+  manage.py judge --judge faithful --queue modules --dry-run
+  manage.py judge --judge faithful --queue modules --limit 50 --budget 2.50
+  manage.py judge --judge faithful
+
+Exit status: 0, 1 it stopped early because the provider failed or the budget could not be kept, 2 the input could not be
+used."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--judge", required=True, metavar="KEY")
+        parser.add_argument("--queue", metavar="KEY", help="the queue whose items are judged")
+        parser.add_argument("--waiting", action="store_true", help="also items without an accepted answer")
+        parser.add_argument("--limit", type=int, default=200, help=f"at most so many (default 200, most {MOST_ITEMS})")
+        parser.add_argument("--budget", metavar="USD", help="ask no more once so many US dollars are spent")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many would be looked at")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_feature(features.REVIEW, returncode=BAD_INPUT)
+        judge = Judge.objects.select_related("prompt__process").filter(key=options["judge"]).first()
+        if judge is None:
+            raise CommandError(_unknown("judge", options["judge"], Judge), returncode=BAD_INPUT)
+        if options["dry_run"]:
+            self._count(judge, self._queue(options["queue"]), waiting=options["waiting"])
+            return
+        worked = self._work(judge, options) if options["queue"] else None
+        report = refresh_calibration(judge)
+        if options["json"]:
+            self.stdout.write(json.dumps(_told(judge, worked, report)))
+        else:
+            self._show(worked, report)
+        if worked is not None and worked.gave_up:
+            raise CommandError(worked.stopped)
+
+    def _queue(self, key: str | None) -> ReviewQueue:
+        queue = ReviewQueue.objects.filter(key=key or "").first()
+        if queue is None:
+            raise CommandError(_unknown("queue", key or "", ReviewQueue), returncode=BAD_INPUT)
+        return queue
+
+    def _work(self, judge: Judge, options: dict[str, Any]) -> Worked:
+        limits = _limits(options["limit"], options["budget"])
+        queue = self._queue(options["queue"])
+        try:
+            return judge_queue(
+                judge=judge, queue=queue, limits=limits, waiting=options["waiting"], observe=self._progress
+            )
+        except DomainError as refusal:
+            raise CommandError(refusal.message, returncode=BAD_INPUT) from refusal
+
+    def _progress(self, judgement: Judgement) -> None:
+        told = judgement.error["message"] if judgement.error else judgement.reason
+        self.stderr.write(f"{judgement} {judgement.kind} {judgement.target_id} {told[:120]}")
+
+    def _count(self, judge: Judge, queue: ReviewQueue, *, waiting: bool) -> None:
+        left = to_judge(judge, queue)
+        count = left.count() if waiting else left.filter(state=ReviewItem.State.DONE).count()
+        self.stdout.write(f"{count} items of {queue.key} would be looked at")
+
+    def _show(self, worked: Worked | None, report: Report) -> None:
+        if worked is not None:
+            cost = "unknown" if worked.cost is None else f"${worked.cost:f}"
+            self.stdout.write(
+                f"{worked.scored} scored, {worked.unusable} answers not usable, {worked.failed} without an answer; "
+                f"{worked.without_truth} items without ground truth, {worked.gone} outputs gone; cost {cost}"
+            )
+            if worked.stopped:
+                self.stdout.write(worked.stopped)
+        figures = as_json(report)
+        self.stdout.write(f"It {in_words(figures)}." if figures["items"] else f"There is {in_words(figures)}.")
+        (failed_failed, failed_passed), (passed_failed, passed_passed) = report.calibration.table
+        self.stdout.write(f"  {'':24}{'judge: fails':>14}{'judge: passes':>15}")
+        self.stdout.write(f"  {'reviewers: fails':24}{failed_failed:>14}{failed_passed:>15}")
+        self.stdout.write(f"  {'reviewers: passes':24}{passed_failed:>14}{passed_passed:>15}")
+        self.stdout.write(f"{report.without_score} outputs have no score, which counts as nothing, not as 0")
+
+
+def _limits(items: int, budget: str | None) -> Limits:
+    if not 1 <= items <= MOST_ITEMS:
+        raise CommandError(f"--limit is 1 to {MOST_ITEMS}.", returncode=BAD_INPUT)
+    try:
+        dollars = None if budget is None else Decimal(budget)
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if dollars is not None and not (dollars.is_finite() and dollars > 0):
+        raise CommandError("--budget is an amount of US dollars above 0, such as 2.50.", returncode=BAD_INPUT)
+    return Limits(items, dollars)
+
+
+def _unknown(what: str, key: str, model: Any) -> str:
+    known = ", ".join(model.objects.order_by("key").values_list("key", flat=True)[:SHOWN])
+    return f"There is no {what} {key!r}. There are: {known or 'none'}."
+
+
+def _told(judge: Judge, worked: Worked | None, report: Report) -> dict[str, Any]:
+    told: dict[str, Any] = {"judge": judge.key, "metric": judge.metric_key, "prompt": str(judge.prompt)}
+    if worked is not None:
+        told["judged"] = {
+            "scored": worked.scored,
+            "unusable": worked.unusable,
+            "failed": worked.failed,
+            "withoutTruth": worked.without_truth,
+            "gone": worked.gone,
+            "costUsd": None if worked.cost is None else f"{worked.cost:f}",
+            "stopped": worked.stopped,
+        }
+    return told | {"calibration": as_json(report)}
