@@ -93,6 +93,12 @@ def test_texts_are_found_by_their_words() -> None:
     }
 
 
-def test_it_costs_two_statements_however_many_there_are(stored: Any, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(4):  # with the savepoint and its release
-        nearest(namespace="common", model="one", vector=stored[0], top_k=100)
+def test_a_vector_fits_into_its_row_beside_the_longest_texts() -> None:
+    """Vectors are stored in the row itself, which has room for 8 KB."""
+    texts = {"namespace": "n\u597d" * 40, "ref_type": "t\u597d" * 40, "ref_id": "r\u597d" * 100}
+    content = "".join(map(chr, range(0x4E00, 0x9000)))
+
+    upsert_embedding(**texts, content=content)
+
+    [found] = nearest(namespace=texts["namespace"], model="hashing-v1", vector=vectorise(content), top_k=1)
+    assert found.content == content
