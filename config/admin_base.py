@@ -262,14 +262,17 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
         return False
 
 
+def chip(text: str, colour: str) -> str:
+    """A label in its colour (``default``, ``info``, ``success``, ``warning`` or ``danger``)."""
+    return format_html('<span class="chip chip-{}">{}</span>', colour, text)
+
+
 def badge(field: str, colours: Mapping[str, str], description: str = "") -> Display:
-    """A column that shows a choice as a label in its colour (``default``, ``info``, ``success``, ...)."""
+    """A column that shows a choice as a ``chip``."""
 
     @admin.display(description=description or capfirst(field.replace("_", " ")), ordering=field)
     def show(obj: Any) -> Any:
-        colour = colours.get(getattr(obj, field), "default")
-        text = getattr(obj, f"get_{field}_display")()
-        return format_html('<span class="chip chip-{}">{}</span>', colour, text)
+        return chip(getattr(obj, f"get_{field}_display")(), colours.get(getattr(obj, field), "default"))
 
     show.__name__ = field
     return show

@@ -92,6 +92,8 @@ SIDEBAR: dict[str, Any] = {
                     "link": reverse_lazy("admin:monitoring_figures"),
                     "permission": lambda request: request.user.has_perm("monitoring.view_testrun"),
                 },
+                _model("Alerts", "notifications", "monitoring.alert"),
+                _model("Alert firings", "notifications_active", "monitoring.alertfiring"),
                 _model("Test runs", "receipt_long", "monitoring.testrun"),
                 _model("Test results", "checklist", "monitoring.testresult"),
                 _model("Prompt data", "input", "pipelines.promptdata"),

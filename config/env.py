@@ -58,6 +58,7 @@ VARIABLES = (
     ),
     Variable("SYNTHETIC_KEY", str, "", "API key that manage.py synthetic_checks asks with."),
     Variable("SYNTHETIC_WEBHOOK", str, "", "http(s) address that manage.py synthetic_checks tells of failures."),
+    Variable("ALERT_WEBHOOK", str, "", "http(s) address that is told when an alert fires, and when it is over."),
     Variable("REVIEW_ENABLED", bool, False, "Default of the flag that opens the review queues."),
     Variable("DESIGN_ALLOW_PRIVATE_ADDRESSES", bool, False, "Lets a design be fetched from a private address."),
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),

@@ -3,13 +3,26 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import Exists
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from config.admin_base import ReadOnlyAdmin, ReadOnlyInline, badge, duration_text, linked
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, chip, duration_text, linked, number_text
+from monitoring.alert_page import preview_page, shown
+from monitoring.alerts import open_firings
 from monitoring.figures_page import STEP, figures_page
 from monitoring.flag_page import flag_page, flag_rows
-from monitoring.models import SCORES, FeatureFlag, FlagRule, RollupMark, RunRollup, TestResult, TestRun
+from monitoring.models import (
+    SCORES,
+    Alert,
+    AlertFiring,
+    FeatureFlag,
+    FlagRule,
+    RollupMark,
+    RunRollup,
+    TestResult,
+    TestRun,
+)
 
 WHY = "The audit log says what happened when it happened, so nobody can change it here."
 TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
@@ -106,6 +119,75 @@ class RollupMarkAdmin(ReadOnlyAdmin):
     list_display = ("period",)
     list_filter = ("period",)
     search_fields = ("=period",)
+
+
+@admin.register(Alert)
+class AlertAdmin(BaseAdmin):
+    """Each alert with when it would have fired; the last look's state stands in the list."""
+
+    list_display = ("name", "state", "severity", "watched", "rule", "seen", "checked_at")
+    list_select_related = ("metric", "prompt__process")
+    list_filter = ("is_enabled", "severity", "watches")
+    search_fields = ("name", "measure", "model", "metric__key")
+    autocomplete_fields = ("metric", "prompt")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", ("severity", "is_enabled"))}),
+        ("What it watches", {"fields": (("watches", "measure"), "metric", ("prompt", "model"))}),
+        (
+            "When it fires",
+            {"fields": (("comparison", "threshold", "window_hours"), ("at_least", "no_data"))},
+        ),
+    )
+    change_form_outer_after_template = "admin/monitoring/alert_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("preview", self.admin_site.admin_view(preview_page), name="monitoring_alert_preview")
+        return [page, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(is_firing=Exists(open_firings()))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        saved = kwargs.get("obj")
+        preview = {"preview": shown(saved)} if saved is not None else {}
+        return super().render_change_form(request, {**context, **preview}, *args, **kwargs)
+
+    @admin.display(description="State")
+    def state(self, obj: Any) -> str:
+        if not obj.is_enabled:
+            return chip("off", "default")
+        if obj.is_firing:
+            return chip("fires", "danger")
+        return chip("ok", "success") if obj.checked_at else chip("not looked at yet", "default")
+
+    @admin.display(description="Watches")
+    def watched(self, obj: Alert) -> str:
+        narrowed = [f"{each}" for each in (obj.metric and obj.metric.key, obj.prompt, obj.model) if each]
+        return " of ".join([obj.get_watches_display(), *narrowed])
+
+    @admin.display(description="Fires when")
+    def rule(self, obj: Alert) -> str:
+        return f"{obj.measure} {obj.comparison} {number_text(obj.threshold)} over {obj.window_hours} h"
+
+    @admin.display(description="Seen last")
+    def seen(self, obj: Alert) -> str:
+        return number_text(obj.value)
+
+
+@admin.register(AlertFiring)
+class AlertFiringAdmin(ReadOnlyAdmin):
+    why_read_only = "When an alert fired is kept as it was seen."
+    list_display = ("began_at", linked("alert"), "ended_at", "lasted", "why", "told_began", "told_ended")
+    list_select_related = ("alert",)
+    list_filter = ("alert", ("ended_at", admin.EmptyFieldListFilter), "began_at")
+    search_fields = ("alert__name", "why")
+    date_hierarchy = "began_at"
+    fields = ("alert", "began_at", "ended_at", "value", "why", "told_began", "told_ended", "id")
+
+    @admin.display(description="Lasted")
+    def lasted(self, obj: AlertFiring) -> str:
+        return duration_text(obj.ended_at - obj.began_at) if obj.ended_at else "fires still"
 
 
 @admin.register(FeatureFlag)

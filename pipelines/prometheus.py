@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 
 from config.http_metrics import http_registry
 from config.models import first_uuid7
+from monitoring.alerts import watched
 from monitoring.figures import report
 from monitoring.models import TestRun
 from monitoring.windows import Window
@@ -90,7 +91,7 @@ class DatabaseFigures(Collector):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {TIME_LIMIT_MS}")
-                figures = [*_runs(cursor), *_queue(cursor), *_record()]
+                figures = [*_runs(cursor), *_queue(cursor), *_record(), _alerts()]
         except DatabaseError:
             log.exception("The figures for /metrics could not be read.")
             figures = []
@@ -153,6 +154,13 @@ def _record() -> Iterator[Metric]:
         "irline_ai_unpriced_runs", "AI runs of the last hour without a price.", value=ai.count("unpriced")
     )
     yield from (runs, invalid, latency, cost, unpriced)
+
+
+def _alerts() -> Metric:
+    family = GaugeMetricFamily("irline_alert_firing", "1 where the alert fires.", labels=("alert", "severity"))
+    for alert, firing in watched():
+        family.add_metric((alert.name, alert.severity), firing)
+    return family
 
 
 def _by_status(name: str, about: str, counts: dict[Any, int]) -> Metric:

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.error import URLError
 
-from config.problems import InvalidInput
+from config.outbound import ask, checked_url, post_json
 
-MOST_BYTES = 5_000_000
 TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "object": (dict,),
@@ -87,28 +84,13 @@ def tell(webhook: str, verdicts: Sequence[Verdict], *, base_url: str, timeout_s:
         "text": "\n".join([f"irline at {base_url}: {len(failed)} of {len(verdicts)} checks failed", *lines]),
         "failed": [{"path": each.path, "status": each.status, "fault": each.fault} for each in failed],
     }
-    status, _ = _ask(
-        checked_url(webhook), {"Content-Type": "application/json"}, timeout_s, json.dumps(message).encode()
-    )
-    if status >= 300:
-        raise OSError(f"it answered {status}")
-
-
-def checked_url(url: str) -> str:
-    """The address. Raises ``InvalidInput`` where it is not http or https, or names no host."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InvalidInput(f"{url!r} is no address: {error}.") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidInput(f"{url!r} is no http or https address.")
-    return url
+    post_json(webhook, message, timeout_s=timeout_s)
 
 
 def _run(check: Check, base: str, headers: dict[str, str], limit_ms: float, timeout_s: float) -> Verdict:
     began = time.monotonic()
     try:
-        status, body = _ask(base + check.path, headers, timeout_s)
+        status, body = ask(base + check.path, headers, timeout_s=timeout_s)
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         return Verdict(check.path, None, _since(began), f"no answer: {reason}")
@@ -124,23 +106,6 @@ def _run(check: Check, base: str, headers: dict[str, str], limit_ms: float, time
 
 def _since(began: float) -> float:
     return (time.monotonic() - began) * 1000
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    """A redirect is an answer like any other: nothing is asked, and no key is sent, where it points."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-def _ask(url: str, headers: Mapping[str, str], timeout_s: float, body: bytes | None = None) -> tuple[int, bytes]:
-    request = Request(url, data=body, headers=dict(headers))  # noqa: S310 - checked_url has seen the address
-    try:
-        with build_opener(_NoRedirect).open(request, timeout=timeout_s) as answer:
-            return answer.status, answer.read(MOST_BYTES)
-    except HTTPError as error:
-        with error:
-            return error.code, b""
 
 
 def _says(document: Any) -> Callable[[bytes], str]:

@@ -14,6 +14,7 @@ from django.test import Client, override_settings
 from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
+from tests.answering import Answers, answering_servers
 from tests.factories import UserFactory
 
 KEPT = ("django_content_type", "auth_permission")
@@ -74,6 +75,13 @@ def boss(client: Client, db: None) -> User:
     user: User = UserFactory(is_staff=True, is_superuser=True)
     client.force_login(user)
     return user
+
+
+@pytest.fixture
+def answering() -> Iterator[Answers]:
+    """Makes a server that answers as told; gives its address and what was posted to it."""
+    with answering_servers() as make:
+        yield make
 
 
 @pytest.fixture

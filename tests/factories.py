@@ -25,7 +25,7 @@ from feedback.models import (
 )
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition, SchemaEvent, SchemaLine
 from metrics.models import MetricDefinition, MetricProfile, MetricProfileItem, MetricResult
-from monitoring.models import FeatureFlag, FlagRule, RollupMark, RunRollup, TestResult, TestRun
+from monitoring.models import Alert, AlertFiring, FeatureFlag, FlagRule, RollupMark, RunRollup, TestResult, TestRun
 from monitoring.rollups import MEASURES
 from pipelines.embeddings.vectoriser import DIMENSIONS
 from pipelines.models import (
@@ -410,6 +410,29 @@ class RollupMarkFactory(DjangoModelFactory):
         model = RollupMark
 
     period = factory.LazyFunction(lambda: timezone.now().replace(minute=0, second=0, microsecond=0))
+
+
+class AlertFactory(DjangoModelFactory):
+    """Fires while less than 90 % of the AI runs of an hour pass."""
+
+    class Meta:
+        model = Alert
+
+    name = factory.Sequence(lambda n: f"Alert {n}")
+    is_enabled = True
+    measure = "pass_rate"
+    comparison = Alert.Comparison.BELOW
+    threshold = 90.0
+    window_hours = 1
+
+
+class AlertFiringFactory(DjangoModelFactory):
+    class Meta:
+        model = AlertFiring
+
+    alert = factory.SubFactory(AlertFactory)
+    began_at = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    why = "pass_rate is 50 of 4, below 90, over 1 hour"
 
 
 class RunRollupFactory(DjangoModelFactory):

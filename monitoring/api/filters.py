@@ -67,3 +67,13 @@ class TestRunFilter(filters.FilterSet):  # type: ignore[misc]
 class TestResultFilter(filters.FilterSet):  # type: ignore[misc]
     runId = filters.UUIDFilter(field_name="test_run_id", help_text="The run whose results they are.")
     status = filters.ChoiceFilter(choices=TestResult.Status.choices)
+
+
+class AlertFilter(filters.FilterSet):  # type: ignore[misc]
+    firing = filters.BooleanFilter(help_text="Those that fire now, or those that do not.")
+    enabled = filters.BooleanFilter(field_name="is_enabled")
+
+
+class AlertFiringFilter(filters.FilterSet):  # type: ignore[misc]
+    alertId = filters.UUIDFilter(field_name="alert_id")
+    open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", help_text="Those that are not over.")

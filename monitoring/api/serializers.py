@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from monitoring.models import TestResult, TestRun
+from monitoring.models import Alert, AlertFiring, TestResult, TestRun
 
 INTERVALS = ("hour", "day", "week")
 GROUPINGS = ("prompt", "model", "day")
@@ -103,6 +103,53 @@ class TestRunDetailSerializer(TestRunSerializer):
 
     class Meta(TestRunSerializer.Meta):
         fields = (*TestRunSerializer.Meta.fields, "results")
+        read_only_fields = fields
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    metricKey = serializers.CharField(source="metric.key", read_only=True, allow_null=True, default=None)
+    promptId = serializers.UUIDField(source="prompt_id", read_only=True, allow_null=True)
+    windowHours = serializers.IntegerField(source="window_hours", read_only=True)
+    atLeast = serializers.IntegerField(source="at_least", read_only=True, help_text="Fewer runs are no data.")
+    noData = serializers.ChoiceField(source="no_data", choices=Alert.NoData.choices, read_only=True)
+    enabled = serializers.BooleanField(source="is_enabled", read_only=True)
+    firing = serializers.BooleanField(read_only=True)
+    checkedAt = serializers.DateTimeField(source="checked_at", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id",
+            "name",
+            "severity",
+            "enabled",
+            "firing",
+            "watches",
+            "measure",
+            "metricKey",
+            "promptId",
+            "model",
+            "comparison",
+            "threshold",
+            "windowHours",
+            "atLeast",
+            "noData",
+            "value",
+            "checkedAt",
+        )
+        read_only_fields = fields
+
+
+class AlertFiringSerializer(serializers.ModelSerializer[AlertFiring]):
+    alertId = serializers.UUIDField(source="alert_id", read_only=True)
+    beganAt = serializers.DateTimeField(source="began_at", read_only=True)
+    endedAt = serializers.DateTimeField(
+        source="ended_at", read_only=True, allow_null=True, help_text="Null where it fires still."
+    )
+
+    class Meta:
+        model = AlertFiring
+        fields = ("id", "alertId", "beganAt", "endedAt", "value", "why")
         read_only_fields = fields
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists
 from drf_spectacular.utils import extend_schema
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
@@ -10,11 +11,12 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from config.permissions import holds
+from monitoring.alerts import open_firings
 from monitoring.api import filters, queries, serializers
 from monitoring.api.bodies import ai_body, quality_body
 from monitoring.api.pagination import BeganPagination
 from monitoring.figures import prompt_names, report
-from monitoring.models import TestResult, TestRun
+from monitoring.models import Alert, AlertFiring, TestResult, TestRun
 
 MAY_READ = [holds("monitoring.view_testrun")]
 
@@ -46,6 +48,27 @@ class TestResultViewSet(ListModelMixin, GenericViewSet[TestResult]):
     permission_classes = MAY_READ
     serializer_class = serializers.TestResultSerializer
     filterset_class = filters.TestResultFilter
+
+
+class AlertViewSet(ListModelMixin, GenericViewSet[Alert]):
+    """The rules that watch figures, and whether each fires now."""
+
+    queryset = Alert.objects.select_related("metric")
+    permission_classes = [holds("monitoring.view_alert")]
+    serializer_class = serializers.AlertSerializer
+    filterset_class = filters.AlertFilter
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().annotate(firing=Exists(open_firings()))
+
+
+class AlertFiringViewSet(ListModelMixin, GenericViewSet[AlertFiring]):
+    """When alerts fired, the latest first."""
+
+    queryset = AlertFiring.objects.all()
+    permission_classes = [holds("monitoring.view_alertfiring")]
+    serializer_class = serializers.AlertFiringSerializer
+    filterset_class = filters.AlertFiringFilter
 
 
 class QualityTrendsView(APIView):

@@ -1,5 +1,6 @@
 """What a worker does beside its steps, again and again."""
 
+from monitoring.alerts import check_lately
 from pipelines import schedules
 from pipelines.executors import sweeper
 from pipelines.executors.sweeper import Swept
@@ -11,4 +12,5 @@ def look_once() -> Swept:
     swept = sweeper.sweep()
     schedules.fire_due()
     fill_lately()
+    check_lately()
     return swept

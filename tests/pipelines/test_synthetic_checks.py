@@ -1,10 +1,6 @@
 """``manage.py synthetic_checks`` against a real server."""
 
 import json
-import threading
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,45 +23,6 @@ def key_file(transactional_db: None, tmp_path: Path) -> Path:
     file = tmp_path / "key"
     file.write_text(f"{key}\n")
     return file
-
-
-class Answering(BaseHTTPRequestHandler):
-    """Answers every address in the same way, and keeps what it was sent."""
-
-    status, body, delay = 200, b"{}", 0.0
-    sent: list[Any] = []
-
-    def do_GET(self) -> None:
-        time.sleep(self.delay)
-        self.send_response(self.status)
-        self.send_header("Location", "/elsewhere")
-        self.end_headers()
-        self.wfile.write(self.body)
-
-    def do_POST(self) -> None:
-        self.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.do_GET()
-
-    def log_message(self, *args: Any) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def answering() -> Iterator[Any]:
-    """Makes a server that answers as told; gives its address and what was posted to it."""
-    servers = []
-
-    def make(**how: Any) -> tuple[str, list[Any]]:
-        handler = type("Handler", (Answering,), {"sent": [], **how})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}", handler.sent
-
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def check(url: str, key_file: Path, *words: str) -> tuple[int, str]:

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.env import value
+from config.outbound import checked_url
 from config.problems import DomainError
-from pipelines.synthetic import Verdict, checked_url, run_checks, tell
+from pipelines.synthetic import Verdict, run_checks, tell
 
 FAILED, BAD_INPUT = 1, 2
 

@@ -1,0 +1,52 @@
+"""A real HTTP server that answers every address in the same way, and keeps what it was sent."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answers = Callable[..., tuple[str, list[Any]]]
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers every address in the same way, and keeps what it was sent."""
+
+    status, body, delay = 200, b"{}", 0.0
+    sent: list[Any] = []
+
+    def do_GET(self) -> None:
+        time.sleep(self.delay)
+        self.send_response(self.status)
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_POST(self) -> None:
+        self.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.do_GET()
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def answering_servers() -> Iterator[Answers]:
+    """Makes servers that answer as told; each call gives the address of one and what is posted to it."""
+    servers = []
+
+    def make(**how: Any) -> tuple[str, list[Any]]:
+        handler = type("Handler", (Answering,), {"sent": [], **how})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}", handler.sent
+
+    try:
+        yield make
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
