@@ -1,10 +1,14 @@
 """What a worker does beside its steps, again and again."""
 
 from monitoring.alerts import check_lately
+from monitoring.rollups import fold_marked
 from pipelines import schedules
 from pipelines.executors import sweeper
 from pipelines.executors.sweeper import Swept
 from pipelines.review.filling import fill_lately
+
+DAYS_FOLDED = 1
+"""At a time, so that a month of runs that was just loaded does not keep the other duties waiting."""
 
 
 def look_once() -> Swept:
@@ -12,5 +16,6 @@ def look_once() -> Swept:
     swept = sweeper.sweep()
     schedules.fire_due()
     fill_lately()
+    fold_marked(DAYS_FOLDED)
     check_lately()
     return swept

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from monitoring import alerts
 from monitoring.alerts import check_all, preview
 from monitoring.flags import Key, set_flag
 from monitoring.models import Alert, AlertFiring, TestRun
@@ -185,12 +186,19 @@ def test_the_command_says_what_it_needs() -> None:
         call_command("check_alerts", webhook="ftp://example.com")
 
 
-def test_a_worker_looks_only_while_runs_are_logged(settings: Any) -> None:
+def test_a_worker_looks_once_a_minute_and_only_while_runs_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     AlertFactory(no_data="fire")
+    monkeypatch.setattr(alerts._Duty, "next_at", 0.0)
 
     look_once()
-
     assert not AlertFiring.objects.exists()
+
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+    look_once()
+    assert AlertFiring.objects.count() == 1
+    Alert.objects.update(no_data="ok")
+    look_once()
+    assert AlertFiring.objects.get().ended_at is None
 
 
 @pytest.mark.parametrize(

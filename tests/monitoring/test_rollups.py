@@ -18,6 +18,7 @@ from monitoring.histogram import ACCURACY
 from monitoring.models import RollupMark, RunRollup, TestRun
 from monitoring.rollups import fold_marked, marked_hours
 from monitoring.windows import Window
+from pipelines.executors.duties import look_once
 from tests.factories import AIPromptFactory, TestRunFactory
 
 AI, QUALITY = TestRun.Type.AI, TestRun.Type.QUALITY
@@ -222,6 +223,22 @@ def test_the_command_folds_what_waits() -> None:
         "done; hours left to others: 0",
     ]
     assert RunRollup.objects.filter(grain="day", slice="all").count() == 40
+
+
+@pytest.mark.django_db
+def test_workers_fold_a_day_at_each_look() -> None:
+    for day in range(2):
+        ai_run(BEGAN + timedelta(days=day))
+    ai_run(timezone.now())
+
+    left = []
+    for _ in range(3):
+        look_once()
+        left.append(marked_hours())
+
+    assert left == [1, 0, 0]
+    assert set(RunRollup.objects.filter(grain="day", slice="all").values_list("runs", flat=True)) == {1}
+    assert RollupMark.objects.count() == 1
 
 
 @pytest.mark.django_db
