@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-
 from config.models import uuid7
 from metrics.evaluators import Evidence, Measurement, evaluate
 from metrics.models import MetricDefinition, MetricProfileItem
@@ -24,15 +22,6 @@ class Measured:
     def value(self) -> float | None:
         value = self.measurement.value
         return None if value is None else float(value)
-
-
-def profile_items(reference: str) -> list[MetricProfileItem]:
-    """The metrics of a profile, named by its key or its id, in the order of their keys; none for one that is gone."""
-    try:
-        of_profile = Q(profile=uuid.UUID(reference))
-    except ValueError:
-        of_profile = Q(profile__key=reference)
-    return list(MetricProfileItem.objects.filter(of_profile).select_related("metric").order_by("metric__key"))
 
 
 def measure(items: Sequence[MetricProfileItem], evidence: Evidence) -> list[Measured]:

@@ -13,10 +13,12 @@ MAX_ADMITTED = 100
 
 
 def begin(run: PipelineRun, conductor: Conductor) -> None:
-    """Write the rows of a run that was just made, and begin it, or leave it where the caller put it in the queue.
+    """Write the run, where it isn't yet, and its rows, and begin it, or leave it where the caller put it in the queue.
 
     The caller holds the transaction.
     """
+    if run.queued and run._state.adding:
+        run.save(force_insert=True)
     begins = not run.queued or run.pk in _admitted(run.pool)
     if begins:
         _leave_queue(run)

@@ -8,7 +8,8 @@ made anew.
 import random
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,7 +18,6 @@ from django.db import transaction
 
 from config.models import uuid7
 from metrics.models import MetricProfileItem
-from metrics.services import profile_items
 from monitoring import flags
 from pipelines import definitions, store
 from pipelines.claims import Claim, Settlement
@@ -30,6 +30,7 @@ from pipelines.errors import ResultsPruned
 from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
 from pipelines.models import PipelineRun, StepRun, StepVersion
 from pipelines.models.runs import StepStatus
+from pipelines.named import Named, read_named
 from pipelines.outputs import write_outputs
 from pipelines.registry import is_registered
 from pipelines.results import Results
@@ -58,14 +59,14 @@ class Conductor:
     """Claims and settles the steps of one run.
 
     With a ``dispatcher`` other processes share the run, and it passes on what becomes ready and is not claimed here.
-    ``finished`` says that this process wrote the run's end.
+    ``finished`` says that this process wrote the run's end, and ``run`` then says how it ended.
     """
 
     def __init__(
         self,
         run: PipelineRun,
         graph: Graph,
-        step_versions: Iterable[StepVersion],
+        named: Named,
         rows: Mapping[Item, Row] | None = None,
     ) -> None:
         """With ``rows`` those are the run's, at its revision; without, they are read."""
@@ -75,9 +76,7 @@ class Conductor:
         self.finished = False
         self._dispatcher: Dispatcher | None = None
         self._handlers: Collection[str] | None = None
-        versions = {version.pk: version for version in step_versions}
-        self._step_versions = {node.key: versions[definitions.frozen_step_version(node)] for node in graph.nodes}
-        self._profiles: dict[str, list[MetricProfileItem]] = {}
+        self._named = named
         self._lock = threading.RLock()
         self._state = self._read() if rows is None else self._state_of(rows, run.revision)
 
@@ -91,21 +90,22 @@ class Conductor:
         """
         conductor = _begun.pop(run_id, None)
         if conductor is None:
-            run = PipelineRun.objects.select_related("pipeline", "design_split").get(pk=run_id)
+            run = PipelineRun.objects.select_related("pipeline", "pipeline_version__pipeline", "design_split").get(
+                pk=run_id
+            )
             graph = definitions.frozen_graph(run)
-            ids = {definitions.frozen_step_version(node) for node in graph.nodes}
-            conductor = cls(run, graph, StepVersion.objects.filter(pk__in=ids))
+            conductor = cls(run, graph, read_named(graph))
         conductor._dispatcher = dispatcher_of(executor or settings.PIPELINE_EXECUTOR)
         conductor._handlers = handlers
         return conductor
 
     @classmethod
-    def begun(cls, run: PipelineRun, step_versions: Iterable[StepVersion]) -> "Conductor":
-        """Take up a run that was just made and has no rows. The next to take it up in this process gets this conductor.
+    def begun(cls, run: PipelineRun, named: Named) -> "Conductor":
+        """Take up a run that is being made and has no rows. The next to take it up in this process gets this conductor.
 
         Should the run have moved meanwhile, the database refuses what was decided on older rows, as it always does.
         """
-        conductor = cls(run, definitions.frozen_graph(run), step_versions, {})
+        conductor = cls(run, definitions.frozen_graph(run), named, {})
         conductor._dispatcher = dispatcher_of(settings.PIPELINE_EXECUTOR)
         while len(_begun) >= MAX_BEGUN:
             _begun.pop(next(iter(_begun), None), None)
@@ -113,19 +113,14 @@ class Conductor:
         return conductor
 
     def step_version(self, item: Item) -> StepVersion:
-        return self._step_versions[item.node_key]
+        return self._named.steps[self.node(item).step_version_id]
 
     def node(self, item: Item) -> Node:
         return self.graph.node(item.node_key)
 
     def profile(self, item: Item) -> list[MetricProfileItem]:
-        """What the item's node is measured by; read once a run."""
-        reference = self.node(item).metric_profile_id
-        if reference is None:
-            return []
-        if reference not in self._profiles:
-            self._profiles[reference] = profile_items(reference)
-        return self._profiles[reference]
+        """What the item's node is measured by, as it stood when this process took up the run."""
+        return self._named.profiles.get(self.node(item).metric_profile_id or "", [])
 
     @cached_property
     def design(self) -> DesignBundle | None:
@@ -143,7 +138,7 @@ class Conductor:
             return self._state.ready(limit)
 
     def begin(self, *, release: bool) -> None:
-        """Write the rows of a run that has none yet, and ``release`` what can start."""
+        """Write the rows of a run that has none yet, and its own where it isn't; ``release`` what can start."""
         plant = not self._state.rows
 
         def decide(state: RunState) -> Iterator[Moves]:
@@ -151,6 +146,7 @@ class Conductor:
                 yield next_moves(self.graph, state)
 
         self._carry(None, decide, wanted=0, plant=plant)
+        self.run._state.adding = False
 
     def advance(self) -> None:
         """Look at the whole graph and carry out what comes next: at the start of a run, and to heal one."""
@@ -251,12 +247,19 @@ class Conductor:
                     if answer.outcome == "done":
                         self._state.keep(answer.revision)
                 if answer.outcome == "done":
-                    self.finished = self.finished or "finish" in call
+                    if answer.ended is not None:
+                        self._end(call["finish"]["status"], answer.ended)
                     return Settled(True, self._take(chosen, answer))
                 if answer.moved is None:
                     self._state = self._read()
                     return Settled(False, [], overdue=answer.outcome == "overdue")
                 self._state.catch_up(answer.moved, answer.revision)
+
+    def _end(self, status: str, ended: Mapping[str, Any]) -> None:
+        self.finished = True
+        self.run.status, self.run.error = status, ended["error"]
+        self.run.finished_at = datetime.fromisoformat(ended["finishedAt"])
+        self.run.revision = self._state.revision
 
     def _word(self, settlement: Settlement | None, decide: Decision, *, plant: bool) -> "_Wording":
         """Decide on the state that the settlement brings about, and word it for the database."""
@@ -461,7 +464,9 @@ class _Wording:
         call = {name: word for name, word in words.items() if word}
         if self._finish is not None:
             call["finish"] = {"status": self._finish}
-        return {"runId": self._conductor.run.pk, "revision": self._state.revision, **call}
+        run = self._conductor.run
+        making = {"run": store.by_column(run)} if run._state.adding else {}
+        return {"runId": run.pk, "revision": self._state.revision, **making, **call}
 
     def _move(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:
         if item not in self._state.rows:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +13,10 @@ from django.db.models import Max, Q
 from config.canonical import canonical_json
 from config.problems import InvalidInput
 from ir_schemas.validation import JsonFault, check_document
-from metrics.models import MetricProfile
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
-from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
+from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
+from pipelines.named import Named, read_named
 
 MAX_INPUT_BYTES = 1_000_000
 
@@ -74,36 +74,33 @@ def check_dag(dag: Any) -> Graph:
     return graph
 
 
-def resolve(version: PipelineVersion) -> tuple[Graph, dict[str, StepVersion]]:
-    """The graph and the step version of each node, by the node's key. Raises ``InvalidDag``."""
+def resolve(version: PipelineVersion) -> tuple[Graph, Named]:
+    """The graph, and all that it names. Raises ``InvalidDag``."""
     try:
         graph = _parsed(canonical_json(version.dag))
     except DagError as error:
         raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
-    steps = _look_up(graph)
-    return graph, {node.key: steps[node.step_version_id] for node in graph.nodes}
+    return graph, _look_up(graph)
 
 
-def _look_up(graph: Graph) -> dict[str, StepVersion]:
-    """The step versions that the graph names. Raises ``InvalidDag`` for each name that stands for nothing."""
-    steps = _known_steps(graph.step_references())
-    profiles = _known_profiles(graph.profile_references())
-    pools = _known_pools(graph.pool_references())
+def _look_up(graph: Graph) -> Named:
+    """What the graph names. Raises ``InvalidDag`` for each name that stands for nothing."""
+    named = read_named(graph)
     problems = [
-        *_unknown(graph.step_references(), steps, "step-version-unknown", "step version"),
-        *_unknown(graph.profile_references(), profiles, "metric-profile-unknown", "metric profile"),
-        *_unknown(graph.pool_references(), pools, "pool-unknown", "pool"),
+        *_unknown(graph.step_references(), named.steps, "step-version-unknown", "step version"),
+        *_unknown(graph.profile_references(), named.profiles, "metric-profile-unknown", "metric profile"),
+        *_unknown(graph.pool_references(), named.pools, "pool-unknown", "pool"),
     ]
     if problems:
         raise _invalid(problems)
-    return steps
+    return named
 
 
-def frozen_document(graph: Graph, step_versions: Mapping[str, StepVersion]) -> dict[str, Any]:
+def frozen_document(graph: Graph, named: Named) -> dict[str, Any]:
     """The canonical DAG with every step version by its id, as a run keeps it."""
     document = graph.to_document()
     for node in document["nodes"]:
-        node["stepVersionId"] = str(step_versions[node["key"]].pk)
+        node["stepVersionId"] = str(named.steps[node["stepVersionId"]].pk)
     return document
 
 
@@ -160,42 +157,7 @@ def check_node(graph: Graph, key: str) -> None:
         raise InvalidInput(f"{key[:80]!r} is no node of this pipeline. Its nodes: {nodes}.")
 
 
-def _known_steps(references: Iterable[Reference]) -> dict[str, StepVersion]:
-    """The step versions among the references, by how they are named: an id or ``step_key@version``."""
-    names = {reference.value for reference in references}
-    keys = {name.partition("@")[0] for name in names if "@" in name}
-    ids = {name for name in names if "@" not in name}
-    found: dict[str, StepVersion] = {}
-    for version in StepVersion.objects.filter(Q(pk__in=ids) | Q(step__key__in=keys)).select_related("step"):
-        found[str(version.pk)] = found[f"{version.step.key}@{version.version}"] = version
-    return found
-
-
-def _known_profiles(references: Iterable[Reference]) -> set[str]:
-    names = {reference.value for reference in references}
-    if not names:
-        return set()
-    ids = [name for name in names if _is_uuid(name)]
-    found = MetricProfile.objects.filter(Q(pk__in=ids) | Q(key__in=names)).values_list("pk", "key")
-    return names & {name for pk, key in found for name in (str(pk), key)}
-
-
-def _known_pools(references: Iterable[Reference]) -> set[str]:
-    names = {reference.value for reference in references}
-    return set(ConcurrencyPool.objects.filter(key__in=names).values_list("key", flat=True)) if names else set()
-
-
-def _is_uuid(name: str) -> bool:
-    try:
-        uuid.UUID(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _unknown(
-    references: Iterable[Reference], known: Mapping[str, Any] | set[str], code: str, what: str
-) -> list[dict[str, Any]]:
+def _unknown(references: Iterable[Reference], known: Container[str], code: str, what: str) -> list[dict[str, Any]]:
     return [
         {
             "path": reference.path,

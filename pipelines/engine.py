@@ -25,8 +25,9 @@ from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
 from pipelines.errors import IdempotencyConflict, RunFinished
-from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
+from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
+from pipelines.named import Named
 from pipelines.reruns import rerun
 from pipelines.switches import require_logging
 
@@ -51,7 +52,7 @@ def start_run(
     when the key stands for a run with other inputs; with the same inputs that run is returned.
     """
     require_logging(pipeline_id=version.pipeline_id, user=started_by)
-    graph, step_versions = definitions.resolve(version)
+    graph, named = definitions.resolve(version)
     definitions.check_params(graph, params or {})
     definitions.check_inputs(inputs or {})
     wanted = {"inputs": dict(inputs or {}), "params": dict(params or {}), "priority": priority}
@@ -68,7 +69,7 @@ def start_run(
         return made
     try:
         with transaction.atomic():
-            return _create_run(version, graph, step_versions, design, wanted, started_by, run_group_id, idempotency_key)
+            return _create_run(version, graph, named, design, wanted, started_by, run_group_id, idempotency_key)
     except IntegrityError:
         made = find()
         if made is None:
@@ -131,7 +132,7 @@ def record_refusal(
 def _create_run(
     version: PipelineVersion,
     graph: Graph,
-    step_versions: Mapping[str, StepVersion],
+    named: Named,
     design: DesignBundle | None,
     wanted: Mapping[str, Any],
     started_by: User | None,
@@ -142,7 +143,7 @@ def _create_run(
     run = PipelineRun(
         pipeline=version.pipeline,
         pipeline_version=version,
-        dag=definitions.frozen_document(graph, step_versions),
+        dag=definitions.frozen_document(graph, named),
         started_by=started_by,
         idempotency_key=idempotency_key,
         run_group_id=run_group_id or uuid7(),
@@ -152,8 +153,7 @@ def _create_run(
         weight=version.pipeline.run_weight,
         **wanted,
     )
-    run.save(force_insert=True)
-    admission.begin(run, Conductor.begun(run, step_versions.values()))
+    admission.begin(run, Conductor.begun(run, named))
     return run
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.db.models.functions import Now
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
@@ -39,7 +39,8 @@ LAPSED = Q(status=StepStatus.RUNNING) & (Q(lease_expires_at__lt=Now()) | Q(deadl
 class Answer:
     """What came of a call: ``outcome`` is ``done``, ``lost``, ``overdue`` or ``stale``; ``claimed`` are attempts by id.
 
-    ``refused`` are candidates that can't be had now; ``moved`` are rows that others moved since the caller's revision.
+    ``refused`` are candidates that can't be had now; ``moved`` are rows that others moved since the caller's revision;
+    ``ended`` is ``{error, finishedAt}`` of a run that ended.
     """
 
     outcome: str
@@ -48,6 +49,7 @@ class Answer:
     refused: Collection[uuid.UUID] = ()
     moved: Mapping[Item, Row] | None = None
     validation_mode: flags.State = UNSET
+    ended: Mapping[str, Any] | None = None
 
 
 def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
@@ -63,6 +65,7 @@ def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None 
         if moved is None
         else {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in moved},
         validation_mode=flags.read_state(answer.get("validationMode")),
+        ended=answer.get("ended"),
     )
 
 
@@ -85,6 +88,12 @@ def _ask(arguments: Sequence[Any]) -> Any:
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         found = cursor.execute(CARRY, arguments).fetchone()
     return json.loads(found[0]) if found else None
+
+
+def by_column(row: Model) -> dict[str, Any]:
+    """A row that is to be made, as ``pipelines_carry`` takes it; columns that are null are left out."""
+    columns = {str(field.column): getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return {column: value for column, value in columns.items() if value is not None}
 
 
 def claim(run_id: uuid.UUID, claiming: Mapping[str, Any]) -> Answer:

@@ -51,6 +51,8 @@ def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | 
             conductor.refresh()
             conductor.reclaim()
     admission.admit_waiting(conductor.run.pool)
+    if conductor.finished and conductor.run.design_split is None:
+        return conductor.run
     return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
 
 

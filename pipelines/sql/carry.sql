@@ -3,6 +3,7 @@
 --
 -- p, every part but runId optional:
 --   runId, revision   the run, and the revision from which the moves were computed
+--   run               the run's own row, by column, where this call makes it
 --   settle            {id, token, status, error, reason, pastAttempt, lost, released, overdue, delayMs}; the last four
 --                     say how an attempt ended that did not end by itself, and when it is tried again
 --   update            [{id, status, held, reason_code, reason, error}]   rows of the run that move
@@ -16,8 +17,9 @@
 --     of their tables
 -- ir: the IR of the settled attempt, apart because it can be large.
 --
--- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], validationMode}. validationMode is
--- the state of the flag IR_VALIDATION_MODE. outcome is
+-- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], ended: {error, finishedAt},
+-- validationMode}. ended says how the run ended where it did; validationMode is the state of the flag IR_VALIDATION_MODE
+-- where something was claimed. outcome is
 --   done      everything was written
 --   lost      the attempt no longer holds its lease, or the run has ended; nothing was written
 --   overdue   its time was up; nothing was written, and it still holds its lease
@@ -42,9 +44,13 @@ DECLARE
     next_revision integer;
     moves jsonb := COALESCE(p -> 'update', '[]');
     in_pools jsonb := '{}';
-    claimed jsonb := '[]';
+    claimed jsonb;
+    ended jsonb;
     refused jsonb := '[]';
 BEGIN
+    IF p ? 'run' THEN
+        INSERT INTO pipelines_pipelinerun SELECT r.* FROM jsonb_populate_record(NULL::pipelines_pipelinerun, p -> 'run') r;
+    END IF;
     SELECT id, status, revision INTO run FROM pipelines_pipelinerun
     WHERE id = (p ->> 'runId')::uuid FOR NO KEY UPDATE;
     IF NOT FOUND OR run.status <> 'running' THEN
@@ -236,7 +242,8 @@ BEGIN
             ) END,
             finished_at = GREATEST(moment, created_at),
             revision = next_revision
-        WHERE id = run.id;
+        WHERE id = run.id
+        RETURNING jsonb_build_object('error', error, 'finishedAt', finished_at) INTO ended;
     ELSIF known IS NOT NULL THEN
         UPDATE pipelines_pipelinerun SET revision = next_revision WHERE id = run.id;
     END IF;
@@ -246,7 +253,8 @@ BEGIN
         'revision', run.revision + CASE WHEN known IS NOT NULL THEN 1 ELSE 0 END,
         'claimed', COALESCE(claimed, '[]'),
         'refused', refused,
-        'validationMode', monitoring_flag_state('IR_VALIDATION_MODE')
+        'ended', ended,
+        'validationMode', CASE WHEN claimed IS NOT NULL THEN monitoring_flag_state('IR_VALIDATION_MODE') END
     );
 END
 $$;

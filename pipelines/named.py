@@ -1,0 +1,84 @@
+"""What a DAG names by id or key: step versions, metric profiles, pools. ``sql/named.sql`` reads it in one call."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+from metrics.models import MetricDefinition, MetricProfileItem
+from pipelines.dag import Graph, Reference
+from pipelines.models import StepDefinition, StepVersion
+
+NAMED = "SELECT pipelines_named(%s::uuid[], %s, %s::uuid[], %s, %s)::text"
+
+Made = TypeVar("Made", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What there is of it. Each is listed under every name it can have in a DAG.
+
+    ``profiles`` are their items with their metrics, in the order of the metrics' keys.
+    """
+
+    steps: Mapping[str, StepVersion]
+    profiles: Mapping[str, list[MetricProfileItem]]
+    pools: frozenset[str]
+
+
+def read_named(graph: Graph) -> Named:
+    """Look up what the graph names, in one query; what does not exist is left out."""
+    steps, profiles, pools = map(_names, (graph.step_references(), graph.profile_references(), graph.pool_references()))
+    step_keys = sorted({name.partition("@")[0] for name in steps if "@" in name})
+    asked = [_ids(steps), step_keys, _ids(profiles), sorted(profiles), sorted(pools)]
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED, asked)
+        found = json.loads(cursor.fetchone()[0])
+    return Named(_steps(found["steps"]), _profiles(found["profiles"]), frozenset(found["pools"]))
+
+
+def _names(references: Iterable[Reference]) -> set[str]:
+    return {reference.value for reference in references}
+
+
+def _ids(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if _is_uuid(name))
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        uuid.UUID(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _steps(found: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, StepVersion]:
+    steps = {}
+    for of_version, of_step in found:
+        version = _made(StepVersion, of_version)
+        version.step = _made(StepDefinition, of_step)
+        steps[str(version.pk)] = steps[f"{version.step.key}@{version.version}"] = version
+    return steps
+
+
+def _profiles(found: Iterable[Mapping[str, Any]]) -> dict[str, list[MetricProfileItem]]:
+    profiles = {}
+    for profile in found:
+        items = []
+        for of_item, of_metric in profile["items"]:
+            item = _made(MetricProfileItem, of_item)
+            item.metric = _made(MetricDefinition, of_metric)
+            items.append(item)
+        profiles[profile["id"]] = profiles[profile["key"]] = items
+    return profiles
+
+
+def _made(model: type[Made], columns: Mapping[str, Any]) -> Made:
+    """The instance that the ORM would have made of a row, given as JSON by column."""
+    fields = model._meta.concrete_fields
+    values = [field.to_python(columns[str(field.column)]) for field in fields]
+    return model.from_db(connection.alias, [field.attname for field in fields], values)
