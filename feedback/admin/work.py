@@ -5,9 +5,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
-from config.admin_base import ReadOnlyAdmin, badge, linked
+from config.admin_base import ReadOnlyAdmin, badge, linked, row_link
 from feedback import services
+from feedback.accepted import accepted_answer
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem
 from feedback.models.work import ASSIGNMENT_COLOURS, STATE_COLOURS, VERDICT_COLOURS
@@ -33,10 +35,19 @@ class ReviewItemAdmin(GatedAdmin, ReadOnlyAdmin):
     search_fields = ("title", "=id", "=target_id", "=step_run__id")
     date_hierarchy = "created_at"
     fieldsets = (
-        (None, {"fields": ("queue", "title", "state", "priority", "answers_needed", "free_slots")}),
+        (None, {"fields": ("queue", "title", "state", "accepted", "priority", "answers_needed", "free_slots")}),
         ("About", {"fields": ("kind", "target_id", "step_run", "design_split", "module", "artifact")}),
         ("Record", {"fields": ("id", "created_at")}),
     )
+
+    @admin.display(description="Accepted answer")
+    def accepted(self, obj: ReviewItem) -> Any:
+        """The adjudicator's, else that of reviewers who agree."""
+        answer = accepted_answer(obj)
+        if answer is None:
+            return None
+        whose = "by the adjudicator" if answer.assignment.is_adjudication else "by reviewers who agree"
+        return format_html("{} {}", row_link(answer), whose)
 
     def has_curate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(CURATE))

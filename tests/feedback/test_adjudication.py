@@ -4,8 +4,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -273,3 +275,18 @@ def test_of_two_who_want_the_only_item_one_gets_it() -> None:
 
     assert outcomes.count("decided") == 1
     assert ReviewAnswer.objects.filter(assignment__slot=0).count() == 1
+
+
+def test_an_items_page_shows_the_accepted_answer(
+    queue: ReviewQueue, ann: User, bob: User, cleo: User, boss: User, client: Client, settings: LazySettings
+) -> None:
+    settings.REVIEW_ENABLED = True
+    item = disputed(queue, ann, bob)
+    page = f"/admin/feedback/reviewitem/{item.pk}/change/"
+    assert "by the adjudicator" not in client.get(page).content.decode()
+
+    decided = give(queue, cleo, "reject", adjudicates=True)
+
+    shown = client.get(page).content.decode()
+    assert f"/admin/feedback/reviewanswer/{decided.pk}/change/" in shown
+    assert "by the adjudicator" in shown

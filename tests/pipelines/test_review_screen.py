@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from config.models import uuid7
 from feedback import services
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
 from feedback.services import Answer
@@ -409,3 +410,14 @@ def test_adjudicating_is_for_curators_and_whoever_has_its_permission(client: Cli
     assert client.post(reverse("review:queue", args=["q"])).status_code == 403
     set_flag(key=Key.REVIEW_ENABLED, value="off", reason="test")
     assert client.get(start).status_code == 404
+
+
+def test_counting_what_is_disputed_stops_early(client: Client, cleo: User) -> None:
+    queue = disputed({"a": 1})
+    waiting = {"queue": queue, "kind": "ir_artifact", "state": "disputed", "answers_needed": 2}
+    more = [ReviewItem(target_id=uuid7(), **waiting) for _ in range(100)]
+    ReviewItem.objects.bulk_create(more[:-2])
+
+    assert "To adjudicate (99)" in text_of(client, reverse("review:queues"))
+    ReviewItem.objects.bulk_create(more[-2:])
+    assert "To adjudicate (more than 99)" in text_of(client, reverse("review:queues"))

@@ -1,7 +1,6 @@
 """What stands beside an item: the queues, and the reviewer's own work in this one."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField
@@ -16,6 +15,7 @@ from pipelines.admin.run_page.chips import Chip
 MOST_QUEUES = 50
 MOST_MINE = 30
 COUNTED = 999
+COUNTED_DISPUTED = 99
 
 # Counting stops where nobody cares any more: a queue may hold a hundred thousand items.
 WAITING = """
@@ -27,19 +27,20 @@ WAITING = """
 """
 
 
-# Items that the reviewer can decide now: theirs already, held by nobody, or held by one whose time has run out.
+# Items that the reviewer can decide now: theirs already, held by nobody, or held by one whose time has run out. Each is
+# looked at, so counting stops early; where there are more it does not matter how many are the reviewer's own.
 DISPUTED = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM feedback_reviewitem item
-        WHERE item.queue_id = feedback_reviewqueue.id AND item.state = 'disputed' AND NOT EXISTS (
-            SELECT 1 FROM feedback_reviewassignment had
-            WHERE had.item_id = item.id AND (
-                had.reviewer_id = %s AND had.state IN ('submitted', 'skipped')
-                OR had.reviewer_id <> %s AND had.state = 'reserved' AND had.reserved_until > statement_timestamp()
-            )
+    SELECT CASE WHEN count(*) = %s THEN count(*) ELSE count(*) FILTER (WHERE NOT EXISTS (
+        SELECT 1 FROM feedback_reviewassignment had
+        WHERE had.item_id = item.id AND (
+            had.reviewer_id = %s AND had.state IN ('submitted', 'skipped')
+            OR had.reviewer_id <> %s AND had.state = 'reserved' AND had.reserved_until > statement_timestamp()
         )
-        LIMIT %s
-    ) counted
+    )) END
+    FROM (
+        SELECT id FROM feedback_reviewitem
+        WHERE queue_id = feedback_reviewqueue.id AND state = 'disputed' LIMIT %s
+    ) item
 """
 
 
@@ -71,17 +72,18 @@ def queue_entries(reviewer: User) -> list[QueueEntry]:
     waiting = RawSQL(WAITING, [COUNTED + 1], output_field=IntegerField())  # noqa: S611 - a constant
     queues = ReviewQueue.objects.filter(is_active=True).annotate(waiting=waiting).order_by("name", "key")
     if may_adjudicate(reviewer):
-        disputed = RawSQL(DISPUTED, [reviewer.pk, reviewer.pk, COUNTED + 1], output_field=IntegerField())  # noqa: S611
+        most = COUNTED_DISPUTED + 1
+        disputed = RawSQL(DISPUTED, [most, reviewer.pk, reviewer.pk, most], output_field=IntegerField())  # noqa: S611
         queues = queues.annotate(disputed=disputed)
     own = ReviewAssignment.objects.filter(reviewer=reviewer, state=ReviewAssignment.State.SUBMITTED)
     mine = dict(own.order_by().values_list("item__queue").annotate(n=Count("pk")))
     return [
         QueueEntry(
             queue=queue,
-            waiting=_counted(queue.waiting),
+            waiting=_counted(queue.waiting, COUNTED),
             mine=mine.get(queue.pk, 0),
             url=reverse("review:queue", args=[queue.key]),
-            disputed=_counted(found) if (found := getattr(queue, "disputed", 0)) else "",
+            disputed=_counted(found, COUNTED_DISPUTED) if (found := getattr(queue, "disputed", 0)) else "",
             adjudicate_url=reverse("review:adjudicate", args=[queue.key]),
         )
         for queue in queues[:MOST_QUEUES]
@@ -114,5 +116,5 @@ def neighbours(mine: list[MineEntry]) -> dict[str, str]:
     return {"before": before[0].url if before else "", "after": after[0].url if after else ""}
 
 
-def _counted(count: Any) -> str:
-    return f"more than {COUNTED}" if count > COUNTED else str(count)
+def _counted(count: int, most: int) -> str:
+    return f"more than {most}" if count > most else str(count)
