@@ -3,7 +3,6 @@
 Importing is all or nothing, and importing again changes nothing: a version that is there must have the same data.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from config.canonical import canonical_json, content_hash
-from config.parsers import is_unstorable
+from config.jsonl import LineFault, read_line
 from feedback.errors import ImportRefused
 from feedback.ground_truth import put_into_set
 from feedback.models import GroundTruth, GroundTruthSet
@@ -58,9 +57,9 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
             continue
         try:
             if number > MOST_LINES:
-                raise _LineError(f"there are more than {MOST_LINES:,} lines; import them in parts")
+                raise LineFault(f"there are more than {MOST_LINES:,} lines; import them in parts")
             truth, is_new = _keep(_read(line))
-        except _LineError as fault:
+        except LineFault as fault:
             errors.append({"path": f"line {number}", "message": str(fault)})
             if len(errors) == MOST_ERRORS or number > MOST_LINES:
                 break
@@ -74,22 +73,10 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
     return Imported(created, len(truths) - created)
 
 
-class _LineError(Exception):
-    pass
-
-
 def _read(line: bytes) -> dict[str, Any]:
-    if len(line) > MOST_BYTES:
-        raise _LineError(f"it has more than {MOST_BYTES:,} bytes")
-    try:
-        document = json.loads(line)
-        text = canonical_json(document)
-    except (ValueError, RecursionError) as error:
-        raise _LineError(f"this is not JSON that can be stored: {error}") from error
-    if rb"\u0000" in text and is_unstorable(document):
-        raise _LineError("a text in it holds the character U+0000")
+    document, _ = read_line(line, most_bytes=MOST_BYTES)
     if not isinstance(document, dict) or not FIELDS <= document.keys() <= FIELDS | {"provenance"}:
-        raise _LineError("it needs scope, referenceId, version and data, and may have provenance")
+        raise LineFault("it needs scope, referenceId, version and data, and may have provenance")
     _check_fields(document)
     return document
 
@@ -98,12 +85,12 @@ def _check_fields(document: dict[str, Any]) -> None:
     for name, most in (("scope", 80), ("referenceId", 200)):
         value = document[name]
         if not isinstance(value, str) or not 0 < len(value) <= most:
-            raise _LineError(f"{name} must be a text of 1 to {most} characters")
+            raise LineFault(f"{name} must be a text of 1 to {most} characters")
     version = document["version"]
     if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 2**31:
-        raise _LineError("version must be a whole number from 1 on")
+        raise LineFault("version must be a whole number from 1 on")
     if not isinstance(document.get("provenance", {}), dict):
-        raise _LineError("provenance must be an object")
+        raise LineFault("provenance must be an object")
 
 
 def _keep(document: dict[str, Any]) -> tuple[GroundTruth, bool]:
@@ -114,5 +101,5 @@ def _keep(document: dict[str, Any]) -> tuple[GroundTruth, bool]:
         defaults={"data": document["data"], "provenance": document.get("provenance", {})},
     )
     if content_hash(truth.data) != content_hash(document["data"]):
-        raise _LineError(f"{truth} is there with other data; a version never changes, so give the line the next one")
+        raise LineFault(f"{truth} is there with other data; a version never changes, so give the line the next one")
     return truth, is_new

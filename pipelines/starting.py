@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.contrib.auth.models import User
 
 from pipelines import engine
 from pipelines.designs.errors import DesignError
-from pipelines.designs.loader import load_design
+from pipelines.designs.loader import is_address, load_design
 from pipelines.errors import DesignRefused
 from pipelines.models import PipelineRun, PipelineVersion
 from pipelines.switches import require_logging
@@ -25,9 +26,11 @@ def start(
     run_group_id: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     priority: int = 0,
+    folder: Path | None = None,
 ) -> PipelineRun:
     """Take the design in, where there is one, and start the run; its inputs then carry ``source`` too.
 
+    With a ``folder`` a source that is no address is a file, by its path from there; whoever may choose it may read it.
     Nothing is fetched for a run that the key has already started. Raises what ``engine.start_run`` raises, and
     ``DesignRefused``; then no run was made.
     """
@@ -44,7 +47,7 @@ def start(
         return made
     try:
         allow_private = settings.DESIGN_ALLOW_PRIVATE_ADDRESSES
-        design = load_design(source, allow_private=allow_private) if source else None
+        design = load_design(_place(source, folder), allow_private=allow_private) if source else None
     except DesignError as refusal:
         raise DesignRefused(refusal) from refusal
     return engine.start_run(
@@ -57,3 +60,7 @@ def start(
         inputs=inputs,
         params=params,
     )
+
+
+def _place(source: str, folder: Path | None) -> str:
+    return source if folder is None or is_address(source) else str(folder / source)

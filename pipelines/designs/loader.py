@@ -12,7 +12,7 @@ from pipelines.designs.errors import DesignError
 from pipelines.designs.fetching import Fetcher, split_url
 from pipelines.designs.rendering import decode_html
 
-__all__ = ["DesignError", "Limits", "design_from_bytes", "load_design"]
+__all__ = ["DesignError", "Limits", "design_from_bytes", "is_address", "load_design"]
 
 MAX_NAME: Final = 500
 MAX_ENTRY: Final = 1000
@@ -57,9 +57,14 @@ def load_design(
     """
     if not source.strip():
         raise DesignError("file-missing", f"No design is named. {ACCEPTED}")
-    if _SCHEME.match(source):
+    if is_address(source):
         return _load_url(source, allow_private, limits)
     return _load_file(Path(source), root, limits)
+
+
+def is_address(source: str) -> bool:
+    """Whether a source names an address, and not a file."""
+    return _SCHEME.match(source) is not None
 
 
 def design_from_bytes(name: str, content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> DesignBundle:

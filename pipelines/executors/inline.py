@@ -176,11 +176,14 @@ def _wait_for_admission(run_id: uuid.UUID) -> None:
 
 
 def _wait_for_more(run_id: uuid.UUID) -> bool:
-    """Sleep until the next retry is due, or a full pool may have room. False when nothing is coming."""
-    ready = StepRun.objects.filter(
-        pipeline_run=run_id, status=StepStatus.READY, step_version__handler__in=list(settings.PIPELINE_STEPS)
-    )
-    if ready.filter(Q(not_before=None) | Q(not_before__lte=Now())).exists():
+    """Sleep until the next retry is due, a full pool may have room, or what another process began may have ended.
+
+    False when nothing is coming.
+    """
+    steps = StepRun.objects.filter(pipeline_run=run_id)
+    ready = steps.filter(status=StepStatus.READY, step_version__handler__in=list(settings.PIPELINE_STEPS))
+    due = ready.filter(Q(not_before=None) | Q(not_before__lte=Now()))
+    if due.exists() or steps.filter(status=StepStatus.RUNNING).exists():
         time.sleep(PAUSE)
         return True
     soonest = ready.aggregate(soonest=Min("not_before"))["soonest"]
