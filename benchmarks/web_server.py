@@ -4,6 +4,7 @@ import http.client
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def server(port: int, *, workers: int = 1) -> Iterator[None]:
-    """Serves at 127.0.0.1 until the block is left."""
+def server(port: int, *, workers: int = 1, pages: bool = False) -> Iterator[None]:
+    """Serves at 127.0.0.1 until the block is left; with ``pages`` also those of the admin, which name static files."""
     settings = connection.settings_dict
     where = (
         f"/{settings['HOST']}" if settings["HOST"].startswith("/") else f"{settings['HOST']}:{settings['PORT'] or 5432}"
@@ -29,15 +30,20 @@ def server(port: int, *, workers: int = 1) -> Iterator[None]:
         "DEBUG": "false",
     }
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket", "--workers", str(workers)]
-    process = subprocess.Popen(
-        [*command, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_it_answers(port)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.TemporaryDirectory() as static:
+        environment["STATIC_ROOT"] = static
+        if pages:
+            collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+            subprocess.run(collect, cwd=ROOT, env=environment, check=True)
+        process = subprocess.Popen(
+            [*command, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait_until_it_answers(port)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def connection_parameters() -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import html
 import logging
 import mimetypes
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -19,6 +20,14 @@ logger = logging.getLogger(__name__)
 # The module's HTML came from outside. The frame's sandbox and this policy hold each without the other: no scripts,
 # no requests, no forms, no links to follow. Pictures can only be shown from within the page.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+# What neither governs: a link can open a connection ahead (preconnect) or look a name up, and a browser opens one to
+# the address of a frame, or of a link that is pressed, before the policy stops it. The names of tags and attributes
+# stand in the text as they are, so no parser is needed to find them. In place of the tags stands one without looks.
+LOADING = "link|meta|base|i?frame|frameset|fencedframe|portal|object|embed"
+LOADING_TAG = re.compile(rf"<(?:{LOADING})(?=[\s/>])", re.IGNORECASE)
+INERT_TAG = "<wbr"
+ADDRESS = re.compile(r"href(?=\s*=)(?!\s*=[\"']?(?:#|data:))", re.IGNORECASE)
+NO_ADDRESS = 'href="#" data-href'
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Module preview</title><style>body {{ margin: 0; font-family: sans-serif }} img {{ max-width: 100% }}</style>
@@ -39,14 +48,20 @@ def preview_response(ir: Any, design: DesignSplit | None) -> HttpResponse:
         markup = _with_picture(markup, url, data)
         css = _with_picture(css, url, data)
     return HttpResponse(
-        PAGE.format(css=css.replace("</", "<\\/"), html=markup),
+        PAGE.format(css=css.replace("</", "<\\/"), html=_without_addresses(markup)),
         headers={
+            "X-DNS-Prefetch-Control": "off",
             "Content-Security-Policy": POLICY,
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "SAMEORIGIN",
             "Referrer-Policy": "no-referrer",
         },
     )
+
+
+def _without_addresses(markup: str) -> str:
+    """The same looks, and nothing that a browser opens a connection for; inner references and pictures stay."""
+    return ADDRESS.sub(NO_ADDRESS, LOADING_TAG.sub(INERT_TAG, markup))
 
 
 def _pictures(markup: str, css: str, design: DesignSplit | None) -> list[tuple[str, str]]:

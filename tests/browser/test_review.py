@@ -1,5 +1,11 @@
 """The review screen in a real browser: accessible, by keyboard alone, saving by itself, closed to a module's code."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -17,7 +23,7 @@ from tests.browser.conftest import Admin, Screen
 from tests.browser.test_admin import each_screen, faults, picture
 
 FAULT = {"path": "/parts/1/label", "code": "type", "message": "The label must be text.", "hint": "Name the part."}
-HOSTILE = "<script>parent.hacked = 1; fetch('/healthz')</script><img src='/healthz'><h2>Hero</h2>"
+HOSTILE = Path(__file__).parent / "pages" / "hostile.html"
 
 
 @pytest.fixture
@@ -171,19 +177,82 @@ def test_a_correction_is_checked_as_it_is_typed(admin: Admin, queue: ReviewQueue
     assert ReviewAnswer.objects.get().correction == {"parts": []}
 
 
-def test_what_a_model_wrote_runs_and_loads_nothing(admin: Admin, queue: ReviewQueue) -> None:
+class Trap:
+    """Answers every connection at ``url``, and remembers that there was one and what it asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                caller, _ = self._socket.accept()
+            except OSError:
+                return
+            self.asked.append("a connection")
+            with caller:
+                caller.settimeout(2)
+                with suppress(OSError):
+                    self.asked.append(caller.recv(200).split(b"\r\n")[0].decode(errors="replace"))
+                    caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def trap() -> Iterator[Trap]:
+    made = Trap()
+    yield made
+    made.close()
+
+
+def hostile(url: str) -> str:
+    """All the ways in which a page runs or loads something, each with an address of its own."""
+    return HOSTILE.read_text().replace("TRAP", url)
+
+
+def hostile_css(url: str) -> str:
+    return f"""
+        @import url("{url}/import"); @font-face {{ font-family: x; src: url("{url}/font") }}
+        h2 {{ font-family: x; background: url("{url}/css"); cursor: url("{url}/cursor"), auto;
+              list-style: url({url}/list); border-image: url("{url}/border") 1; mask-image: url("{url}/mask");
+              filter: url("{url}/filter#f") }}
+        h2::after {{ content: image-set("{url}/set" 1x) }} </style><script>parent.hacked = 2</script>
+    """
+
+
+def test_what_a_model_wrote_runs_and_loads_nothing(admin: Admin, queue: ReviewQueue, trap: Trap) -> None:
+    document = module(hostile(trap.url))
+    document["module"] = {
+        "name": hostile(trap.url),
+        "label": hostile(trap.url),
+        "css": hostile_css(trap.url),
+        "fields": [],
+    }
+    made = factories.IRArtifactFactory(ir_json={**document, hostile(trap.url): [hostile(trap.url)]})
+    factories.PromptDataFactory(step_run=made.step_run, prompt=hostile(trap.url), context={"a": hostile(trap.url)})
     factories.ReviewItemFactory(
-        queue=queue, priority=9, target_id=factories.IRArtifactFactory(ir_json=module(HOSTILE)).pk
+        queue=queue, priority=9, title=hostile(trap.url)[:200], target_id=made.pk, step_run=made.step_run
     )
     page = admin.page()
-    loaded: list[str] = []
-    page.on("requestfinished", lambda request: loaded.append(request.url))
     begin(admin, page)
 
-    expect(page.frame_locator(".review-preview iframe").get_by_text("Hero")).to_be_visible()
+    frame = page.frame_locator(".review-preview iframe")
+    expect(frame.get_by_text("Hero")).to_be_visible()
+    page.locator(".review-preview").click()
+    page.keyboard.press("e")
+    expect(page.locator(".editor-status")).to_contain_text("Valid")
+
     assert page.evaluate("window.hacked") is None
-    assert any(url.endswith("/preview") for url in loaded)
-    assert [url for url in loaded if "healthz" in url] == []
+    page.goto(f"{page.url}preview")
+    for link in ("A link", "In a new window", "Drawn"):
+        page.get_by_text(link).click()
+    assert [each.url.rpartition("/")[2] for each in page.context.pages] == ["preview#"]
+    assert trap.asked == []
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ const form = document.getElementById("review-form");
 const corrector = document.querySelector("[data-corrector]");
 const keys = document.querySelector("[data-keys]");
 const opened = performance.now();
+let tabbed = false;
 
 function token() {
     return document.querySelector("[name=csrfmiddlewaretoken]").value;
@@ -194,6 +195,15 @@ function answerable() {
     mark();
 }
 
+// A click into a module's frame would take the keys with it; who goes there with Tab keeps them, to scroll.
+function keepKeys() {
+    const frame = document.activeElement;
+    if (frame.tagName === "IFRAME" && !tabbed) setTimeout(() => { frame.blur(); window.focus(); });
+}
+
+document.addEventListener("keydown", (event) => { tabbed = event.key === "Tab"; }, true);
+document.addEventListener("pointermove", () => { tabbed = false; });
 document.addEventListener("keydown", onKey);
+window.addEventListener("blur", keepKeys);
 if (matchMedia(NARROW).matches) document.querySelector("[data-rail]").open = false;
 if (form) answerable();
