@@ -1,6 +1,6 @@
-"""A judge's work on the items of a review queue, within limits, from where it was left."""
+"""A judge's work, within limits, from where it was left; and the items of a review queue as its work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,6 +38,9 @@ class Limits:
     budget: Decimal | None = None
 
 
+USUAL_LIMITS = Limits()
+
+
 @dataclass
 class Worked:
     """What came of it. ``without_truth`` and ``gone`` count items that could not be judged at all.
@@ -65,7 +68,7 @@ def judge_queue(
     *,
     judge: Judge,
     queue: ReviewQueue,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL_LIMITS,
     waiting: bool = False,
     observe: Observer | None = None,
 ) -> Worked:
@@ -75,21 +78,31 @@ def judge_queue(
     comes. Raises ``JudgeBusy``.
     """
     worked = Worked()
+    subjects = (_subject(judge, item, worked) for item in _items(judge, queue, waiting))
+    work(judge, subjects, worked, limits, observe)
+    return worked
+
+
+def work(
+    judge: Judge, subjects: Iterable[Subject | None], worked: Worked, limits: Limits, observe: Observer | None
+) -> None:
+    """Judge one after the other and count in ``worked``, until a limit is reached; None is nothing to judge.
+
+    Raises ``JudgeBusy``.
+    """
+    in_a_row = 0
     with _alone(judge):
-        in_a_row = 0
-        for item in _items(judge, queue, waiting):
+        for subject in subjects:
+            if subject is None:
+                continue
             worked.stopped, worked.gave_up = _why_stop(worked, limits, in_a_row)
             if worked.stopped:
                 break
-            subject = _subject(judge, item, worked)
-            if subject is None:
-                continue
             judgement = keep(judge, subject, ask_judge(judge, subject))
             worked.add(judgement)
             in_a_row = in_a_row + 1 if judgement.outcome == Outcome.FAILED else 0
             if observe is not None:
                 observe(judgement)
-    return worked
 
 
 def to_judge(judge: Judge, queue: ReviewQueue) -> QuerySet[ReviewItem]:

@@ -75,12 +75,7 @@ class Content:
     @cached_property
     def given(self) -> Given:
         """What the output was made of, as far as it is recorded."""
-        step_run = self.step_run
-        if step_run is None:
-            return Given()
-        value = _input_of(step_run)
-        too_large = len(canonical_json(value)) > MOST_INPUT_BYTES
-        return Given(None if too_large else value, step_run.params, too_large)
+        return Given() if self.step_run is None else given_to(self.step_run)
 
     @cached_property
     def pictures(self) -> dict[str, SplitAsset]:
@@ -91,6 +86,13 @@ class Content:
         assets = SplitAsset.objects.filter(split=self.item.design_split_id).exclude(storage_url="").order_by("pk")
         wanted = assets.filter(kind="page") | assets.filter(meta__key=part or "page")
         return {"page" if asset.kind == "page" else "part": asset for asset in wanted}
+
+
+def given_to(step_run: StepRun) -> Given:
+    """What a step worked on, as far as it is recorded. ``step_run`` should come with its run."""
+    value = _input_of(step_run)
+    too_large = len(canonical_json(value)) > MOST_INPUT_BYTES
+    return Given(None if too_large else value, step_run.params, too_large)
 
 
 def load_content(item: ReviewItem) -> Content:

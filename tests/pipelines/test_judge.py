@@ -11,10 +11,14 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from config.ai_providers import read_providers
+from config.canonical import content_hash
+from feedback import ground_truth
 from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
 from feedback.models.judges import METRIC_PREFIX
+from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from monitoring.models import TestRun
 from pipelines.judging.calibration import calibration_report
@@ -22,6 +26,8 @@ from pipelines.judging.working import Limits, judge_queue
 from pipelines.models import PromptData, PromptResult
 from pipelines.review.content import load_content
 from tests import factories
+from tests.pipelines.building import pipeline
+from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.model_server import OPENAI, ModelServer, Reply, model_server
 from tests.pipelines.prompting import a_prompt
 
@@ -345,3 +351,75 @@ def test_one_process_works_for_a_judge_at_a_time() -> None:
 
     assert refused == ["The judge faithful is at work elsewhere. Wait until it is done."]
     assert Judgement.objects.count() == 1
+
+
+def evaluated(*titles: str) -> Any:
+    """Two answers, and a version for each title that was evaluated on them."""
+    truth_set = factories.GroundTruthSetFactory(key="home")
+    truths = [
+        ground_truth.add_version(
+            scope="first", reference_id=content_hash({"n": n}), data={"title": "Bikes"}, provenance={"inputs": {"n": n}}
+        )
+        for n in range(2)
+    ]
+    ground_truth.put_into_set(truth_set=truth_set, truths=truths)
+    for number, title in enumerate(titles, 1):
+        pipeline({"key": "first", "params": {"ir": {"title": title}}})
+        call_command("evaluate", set_key="home", pipeline=f"example@{number}", stdout=StringIO(), stderr=StringIO())
+    return truth_set
+
+
+def judged(**options: Any) -> Any:
+    out = StringIO()
+    call_command("judge", judge="faithful", set_key="home", stdout=out, stderr=StringIO(), **options)
+    return json.loads(out.getvalue()) if options.get("json") else out.getvalue()
+
+
+def test_what_was_evaluated_on_a_set_is_judged_and_compared_item_by_item(serve: Serve, settings: LazySettings) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    evaluated("Wrong", "Bikes")
+    server = serve(*map(score, (0.9, 0.2, 0.8, 0.3)))
+    judge_of("{{ inputs.output.title }} for {{ inputs.truth.title }}", compares=True)
+
+    told = judged(pipeline="example@2", against=1, json=True)["set"]
+
+    asked = [body["messages"][-1]["content"] for body in server.bodies]
+    assert asked == ["Bikes for Bikes", "Wrong for Bikes"] * 2, "a pair after the other"
+    assert (told["new"]["version"], told["old"]["version"]) == ("example@2", "example@1")
+    assert (told["new"]["mean"], told["old"]["mean"]) == pytest.approx((0.85, 0.25))
+    compared = told["compared"]
+    assert (compared["outcome"], compared["items"], compared["improved"]) == ("unclear", 2, 2)
+    assert compared["meanChange"] == pytest.approx(0.6)
+    assert MetricResult.objects.filter(metric__key="judge_faithful").count() == 4
+    assert "By this judge can't tell: +0.600" in judged(pipeline="example@2", against=1)
+    assert len(server.bodies) == 4, "nothing is judged twice"
+
+
+def test_an_answer_without_a_score_is_left_out_of_the_comparison(serve: Serve, settings: LazySettings) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    evaluated("Wrong", "Bikes")
+    serve(score(0.9), "no", "no", score(0.5), score(0.5))
+    judge_of()
+
+    told = judged(pipeline="example@2", against=1, json=True)["set"]
+
+    assert (told["old"]["withoutScore"], told["old"]["mean"]) == (1, 0.5)
+    assert (told["compared"]["items"], told["compared"]["outcome"]) == (1, "equal")
+    IRArtifact.objects.filter(step_run__pipeline_run__pipeline_version__version=1).update(
+        ir_json=None, pruned_at=timezone.now()
+    )
+    with pytest.raises(CommandError, match="Nothing of example@1 that is still stored was evaluated on home"):
+        judged(pipeline="example@2", against=1)
+
+
+def test_a_set_that_cannot_be_judged_is_refused_with_the_reason(serve: Serve, settings: LazySettings) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    judge_of(provider="echo")
+    with pytest.raises(CommandError, match="There is no set 'home'"):
+        judged(pipeline="example")
+    evaluated("Wrong")
+    with pytest.raises(CommandError, match="Name a --queue, or a --set with its --pipeline"):
+        judged()
+    with pytest.raises(CommandError, match="no version 7"):
+        judged(pipeline="example", against=7)
+    assert not Judgement.objects.exists()

@@ -8,22 +8,27 @@ from django.core.management.base import CommandError
 from config import features
 from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
-from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
+from feedback.models import GroundTruthSet, Judge, Judgement, ReviewItem, ReviewQueue
+from pipelines import definitions
 from pipelines.judging.calibration import Report, as_json, in_words, refresh_calibration
+from pipelines.judging.sets import SetReport, VersionScores, judge_set
 from pipelines.judging.working import MOST_ITEMS, Limits, Worked, judge_queue, to_judge
 
 BAD_INPUT = 2
 SHOWN = 20
+SAYS = {"better": "better", "worse": "worse", "equal": "the same", "unclear": "can't tell"}
 
 
 class Command(ExplainedCommand):
-    help = """Have a judge rate the items of a review queue, and say how far it agrees with the reviewers.
+    help = """Have a judge rate outputs, and say how far it agrees with the reviewers.
 
 A judge is a row (Judges in the admin): a version of a prompt, a provider and a model. Items with an accepted answer are
-judged, the newest first; with --waiting those that still wait for answers too. What it judged before is left out, so
-the command can be interrupted and run again. Without --queue only its agreement is worked out anew.
+judged, the newest first; with --waiting those that still wait for answers too. With --set it judges what evaluate has
+compared with the set's answers, and with --against compares two versions item by item. What it judged before is left
+out, so the command can be interrupted and run again. Without both only its agreement is worked out anew.
   manage.py judge --judge faithful --queue modules --dry-run
   manage.py judge --judge faithful --queue modules --limit 50 --budget 2.50
+  manage.py judge --judge faithful --set home_pages --pipeline design_to_modules@3 --against 2
   manage.py judge --judge faithful
 
 Exit status: 0, 1 it stopped early because the provider failed or the budget could not be kept, 2 the input could not be
@@ -33,6 +38,9 @@ used."""
         parser.add_argument("--judge", required=True, metavar="KEY")
         parser.add_argument("--queue", metavar="KEY", help="the queue whose items are judged")
         parser.add_argument("--waiting", action="store_true", help="also items without an accepted answer")
+        parser.add_argument("--set", metavar="NAME", dest="set_key", help="the set that --pipeline was evaluated on")
+        parser.add_argument("--pipeline", metavar="KEY[@VERSION]", help="with --set: whose outputs are judged")
+        parser.add_argument("--against", type=int, metavar="VERSION", help="with --set: compare with this version")
         parser.add_argument("--limit", type=int, default=200, help=f"at most so many (default 200, most {MOST_ITEMS})")
         parser.add_argument("--budget", metavar="USD", help="ask no more once so many US dollars are spent")
         parser.add_argument("--dry-run", action="store_true", help="only say how many would be looked at")
@@ -46,12 +54,12 @@ used."""
         if options["dry_run"]:
             self._count(judge, self._queue(options["queue"]), waiting=options["waiting"])
             return
-        worked = self._work(judge, options) if options["queue"] else None
+        worked, found = self._work(judge, options)
         report = refresh_calibration(judge)
         if options["json"]:
-            self.stdout.write(json.dumps(_told(judge, worked, report)))
+            self.stdout.write(json.dumps(_told(judge, worked, found, report)))
         else:
-            self._show(worked, report)
+            self._show(worked, found, report)
         if worked is not None and worked.gave_up:
             raise CommandError(worked.stopped)
 
@@ -61,15 +69,22 @@ used."""
             raise CommandError(_unknown("queue", key or "", ReviewQueue), returncode=BAD_INPUT)
         return queue
 
-    def _work(self, judge: Judge, options: dict[str, Any]) -> Worked:
-        limits = _limits(options["limit"], options["budget"])
-        queue = self._queue(options["queue"])
+    def _work(self, judge: Judge, options: dict[str, Any]) -> tuple[Worked | None, SetReport | None]:
+        bounds: dict[str, Any] = {
+            "limits": _limits(options["limit"], options["budget"]),
+            "observe": self._progress,
+        }
+        if bool(options["set_key"]) != bool(options["pipeline"]) or (options["set_key"] and options["queue"]):
+            raise CommandError("Name a --queue, or a --set with its --pipeline.", returncode=BAD_INPUT)
         try:
-            return judge_queue(
-                judge=judge, queue=queue, limits=limits, waiting=options["waiting"], observe=self._progress
-            )
+            if options["set_key"]:
+                return judge_set(judge=judge, **_of_set(options), **bounds)
+            if options["queue"]:
+                queue = self._queue(options["queue"])
+                return judge_queue(judge=judge, queue=queue, waiting=options["waiting"], **bounds), None
         except DomainError as refusal:
             raise CommandError(refusal.message, returncode=BAD_INPUT) from refusal
+        return None, None
 
     def _progress(self, judgement: Judgement) -> None:
         told = judgement.error["message"] if judgement.error else judgement.reason
@@ -80,7 +95,7 @@ used."""
         count = left.count() if waiting else left.filter(state=ReviewItem.State.DONE).count()
         self.stdout.write(f"{count} items of {queue.key} would be looked at")
 
-    def _show(self, worked: Worked | None, report: Report) -> None:
+    def _show(self, worked: Worked | None, found: SetReport | None, report: Report) -> None:
         if worked is not None:
             cost = "unknown" if worked.cost is None else f"${worked.cost:f}"
             self.stdout.write(
@@ -89,6 +104,8 @@ used."""
             )
             if worked.stopped:
                 self.stdout.write(worked.stopped)
+        if found is not None:
+            self._show_set(found)
         figures = as_json(report)
         self.stdout.write(f"It {in_words(figures)}." if figures["items"] else f"There is {in_words(figures)}.")
         (failed_failed, failed_passed), (passed_failed, passed_passed) = report.calibration.table
@@ -96,6 +113,30 @@ used."""
         self.stdout.write(f"  {'reviewers: fails':24}{failed_failed:>14}{failed_passed:>15}")
         self.stdout.write(f"  {'reviewers: passes':24}{passed_failed:>14}{passed_passed:>15}")
         self.stdout.write(f"{report.without_score} outputs have no score, which counts as nothing, not as 0")
+
+    def _show_set(self, found: SetReport) -> None:
+        for side in (found.new, found.old):
+            if side is not None:
+                mean = "no score" if side.mean is None else f"{side.mean:.3f} on average"
+                left = f"{side.without_score} without a score, {side.missing} without an evaluated output"
+                self.stdout.write(f"{side.version}: {mean}, {len(side.given)} scored, {left}")
+        one = found.compared
+        if one is not None:
+            interval = f"{one.mean_change:+.3f} ({one.low:+.3f} to {one.high:+.3f}), p {one.p:.3g}"
+            changed = f"{one.improved} up, {one.worsened} down of {one.items}"
+            self.stdout.write(f"By this judge {SAYS[one.outcome]}: {interval}, {changed}")
+        elif found.old is not None:
+            self.stdout.write("No answer has a score for both versions, so nothing can be compared.")
+
+
+def _of_set(options: dict[str, Any]) -> dict[str, Any]:
+    """The set and the versions that are named. Raises ``CommandError`` and ``DomainError``."""
+    truth_set = GroundTruthSet.objects.filter(key=options["set_key"]).first()
+    if truth_set is None:
+        raise CommandError(_unknown("set", options["set_key"], GroundTruthSet), returncode=BAD_INPUT)
+    key, against = options["pipeline"], options["against"]
+    other = None if against is None else definitions.active_version(f"{key.partition('@')[0]}@{against}")
+    return {"truth_set": truth_set, "version": definitions.active_version(key), "against": other}
 
 
 def _limits(items: int, budget: str | None) -> Limits:
@@ -115,7 +156,7 @@ def _unknown(what: str, key: str, model: Any) -> str:
     return f"There is no {what} {key!r}. There are: {known or 'none'}."
 
 
-def _told(judge: Judge, worked: Worked | None, report: Report) -> dict[str, Any]:
+def _told(judge: Judge, worked: Worked | None, found: SetReport | None, report: Report) -> dict[str, Any]:
     told: dict[str, Any] = {"judge": judge.key, "metric": judge.metric_key, "prompt": str(judge.prompt)}
     if worked is not None:
         told["judged"] = {
@@ -127,4 +168,31 @@ def _told(judge: Judge, worked: Worked | None, report: Report) -> dict[str, Any]
             "costUsd": None if worked.cost is None else f"{worked.cost:f}",
             "stopped": worked.stopped,
         }
+    if found is not None:
+        told["set"] = {"new": _side(found.new), "old": found.old and _side(found.old), "compared": _compared(found)}
     return told | {"calibration": as_json(report)}
+
+
+def _side(side: VersionScores) -> dict[str, Any]:
+    return {
+        "version": str(side.version),
+        "mean": side.mean,
+        "scores": {str(key): score for key, score in side.scores.items()},
+        "withoutScore": side.without_score,
+        "missing": side.missing,
+    }
+
+
+def _compared(found: SetReport) -> dict[str, Any] | None:
+    one = found.compared
+    if one is None:
+        return None
+    return {
+        "outcome": one.outcome,
+        "items": one.items,
+        "improved": one.improved,
+        "worsened": one.worsened,
+        "meanChange": one.mean_change,
+        "interval": [one.low, one.high],
+        "p": one.p,
+    }

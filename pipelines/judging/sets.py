@@ -1,0 +1,171 @@
+"""A judge's view of what versions of a pipeline gave on a set of ground truth, item by item.
+
+The outputs are those that ``evaluate`` has scored: of each answer the latest of the version as it is, so of runs
+without parameters of their own.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from config.problems import DomainError
+from feedback.models import GroundTruth, GroundTruthSet, Judge, Judgement
+from feedback.models.queues import ItemKind
+from ir_schemas.models import IRArtifact
+from metrics.models import MetricResult
+from metrics.paired import Comparison, compare_scores
+from pipelines.judging.asking import Subject
+from pipelines.judging.working import USUAL_LIMITS, Limits, Observer, Worked, work
+from pipelines.models import PipelineVersion, StepRun
+from pipelines.review.content import given_to
+
+SCORED_BY = "truth_json_exact"  # the metric that every output that was compared with its truth has
+
+
+class NotEvaluated(DomainError):
+    """Nothing that the version gave on the set was compared with it yet."""
+
+    code = "ground-truth-not-evaluated"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionScores:
+    """By answer the score that the judge gave the version's output; None where it has none.
+
+    ``missing`` answers have no output of this version that was evaluated.
+    """
+
+    version: PipelineVersion
+    scores: Mapping[uuid.UUID, float | None]
+    missing: int
+
+    @property
+    def given(self) -> list[float]:
+        return [score for score in self.scores.values() if score is not None]
+
+    @property
+    def mean(self) -> float | None:
+        """Of the scores that there are; those that are missing count as nothing, not as 0."""
+        return sum(self.given) / len(self.given) if self.given else None
+
+    @property
+    def without_score(self) -> int:
+        return len(self.scores) - len(self.given)
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """``compared`` is over the answers that the judge scored for both versions; None without a second version."""
+
+    new: VersionScores
+    old: VersionScores | None = None
+    compared: Comparison | None = None
+
+
+def judge_set(
+    *,
+    judge: Judge,
+    truth_set: GroundTruthSet,
+    version: PipelineVersion,
+    against: PipelineVersion | None = None,
+    limits: Limits = USUAL_LIMITS,
+    observe: Observer | None = None,
+) -> tuple[Worked, SetReport]:
+    """Judge the version's evaluated outputs, and those of ``against`` beside them, that it has not judged yet.
+
+    Raises ``NotEvaluated`` where nothing was evaluated, and ``JudgeBusy``.
+    """
+    truths = list(truth_set.members.order_by("scope", "reference_id"))
+    outputs = {each.pk: _outputs(truth_set, truths, each) for each in (version, against) if each is not None}
+    for each in (version, against):
+        if each is not None and not outputs[each.pk]:
+            raise NotEvaluated(
+                f"Nothing of {each} that is still stored was evaluated on {truth_set.key}. Do so first: "
+                f"manage.py evaluate --set {truth_set.key} --pipeline {each}"
+            )
+    worked = Worked()
+    work(judge, _subjects(judge, truths, list(outputs.values())), worked, limits, observe)
+    new = _scores(judge, truths, version, outputs[version.pk])
+    if against is None:
+        return worked, SetReport(new)
+    old = _scores(judge, truths, against, outputs[against.pk])
+    return worked, SetReport(new, old, _compared(old, new))
+
+
+def _outputs(
+    truth_set: GroundTruthSet, truths: Sequence[GroundTruth], version: PipelineVersion
+) -> dict[uuid.UUID, IRArtifact]:
+    """By answer the latest output of the version that was compared with it; those that are still stored."""
+    results = MetricResult.objects.filter(
+        metric__key=SCORED_BY,
+        step_run__pipeline_run__pipeline_version=version,
+        step_run__pipeline_run__params={},
+        attempt=F("step_run__attempt"),
+        details__setKey=truth_set.key,
+        details__groundTruthId__in=[str(truth.pk) for truth in truths],
+    )
+    made_by = {
+        uuid.UUID(key): step for key, step in results.order_by("pk").values_list("details__groundTruthId", "step_run")
+    }
+    artifacts = IRArtifact.objects.filter(
+        step_run__in=made_by.values(), attempt=F("step_run__attempt"), ir_json__isnull=False
+    ).defer("ir_json")
+    by_step = {artifact.step_run_id: artifact for artifact in artifacts}
+    return {key: by_step[step] for key, step in made_by.items() if step in by_step}
+
+
+def _subjects(
+    judge: Judge, truths: Sequence[GroundTruth], outputs: Sequence[Mapping[uuid.UUID, IRArtifact]]
+) -> Iterator[Subject]:
+    """What is not judged yet: of each answer one version's output after the other's, so that pairs come first."""
+    judged = _judged(judge, [artifact for each in outputs for artifact in each.values()])
+    for truth in truths:
+        for each in outputs:
+            artifact = each.get(truth.pk)
+            if artifact is not None and _key(judge, artifact, truth) not in judged:
+                yield _subject(artifact, truth)
+
+
+def _subject(artifact: IRArtifact, truth: GroundTruth) -> Subject:
+    step_run = StepRun.objects.select_related("pipeline_run__pipeline_version").get(pk=artifact.step_run_id)
+    given = given_to(step_run)
+    return Subject(
+        kind=ItemKind.IR_ARTIFACT,
+        target_id=artifact.pk,
+        output=artifact.ir_json,
+        step_run=step_run,
+        truth=truth,
+        given=given.value,
+        params=given.params,
+    )
+
+
+def _scores(
+    judge: Judge, truths: Sequence[GroundTruth], version: PipelineVersion, outputs: Mapping[uuid.UUID, IRArtifact]
+) -> VersionScores:
+    judged = _judged(judge, list(outputs.values()))
+    there = [truth for truth in truths if truth.pk in outputs]
+    scores = {truth.pk: judged.get(_key(judge, outputs[truth.pk], truth)) for truth in there}
+    return VersionScores(version, scores, len(truths) - len(there))
+
+
+def _judged(judge: Judge, artifacts: Sequence[IRArtifact]) -> dict[tuple[uuid.UUID, uuid.UUID | None], float | None]:
+    rows = judge.judgements.exclude(outcome=Judgement.Outcome.FAILED).filter(
+        kind=ItemKind.IR_ARTIFACT, target_id__in=[artifact.pk for artifact in artifacts]
+    )
+    return {(target, truth): score for target, truth, score in rows.values_list("target_id", "ground_truth", "score")}
+
+
+def _key(judge: Judge, artifact: IRArtifact, truth: GroundTruth) -> tuple[uuid.UUID, uuid.UUID | None]:
+    return artifact.pk, truth.pk if judge.compares else None
+
+
+def _compared(old: VersionScores, new: VersionScores) -> Comparison | None:
+    pairs = [
+        (before, after)
+        for key, after in new.scores.items()
+        if after is not None and (before := old.scores.get(key)) is not None
+    ]
+    return compare_scores([before for before, _ in pairs], [after for _, after in pairs]) if pairs else None
