@@ -15,6 +15,7 @@ from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
 from tests.answering import Answers, answering_servers
+from tests.databases import migrated_template
 from tests.factories import UserFactory
 
 KEPT = ("django_content_type", "auth_permission")
@@ -34,6 +35,12 @@ def plain_static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     storages = {**settings.STORAGES, "staticfiles": plain}
     with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static"), STORAGES=storages):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
 
 
 @pytest.fixture(scope="session")
