@@ -225,6 +225,7 @@ CLOSED_ROUTES = {
     "/api/review-assignments": "REVIEW_ENABLED",
     "/api/ground-truth": "REVIEW_ENABLED",
     "/api/judge": "REVIEW_ENABLED",
+    "/api/evaluations": "REVIEW_ENABLED",
     "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
     "/admin/feedback/reviewquestion/": "REVIEW_ENABLED",
@@ -233,6 +234,7 @@ CLOSED_ROUTES = {
     "/admin/feedback/reviewanswer/": "REVIEW_ENABLED",
     "/admin/feedback/groundtruthset": "REVIEW_ENABLED",
     "/admin/feedback/judge": "REVIEW_ENABLED",
+    "/admin/feedback/evaluation": "REVIEW_ENABLED",
 }
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")

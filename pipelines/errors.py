@@ -67,6 +67,16 @@ class IdempotencyConflict(DomainError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class NotEvaluable(DomainError):
+    """The set is empty, inputs of its answers are not here, or two sides cannot be compared; the message says which."""
+
+    code = "ground-truth-not-evaluable"
+
+
+class EvaluationFinished(DomainError):
+    code = "evaluation-finished"
+
+
 class DesignRefused(DomainError):
     """The design that a run was to begin with cannot be taken in; the code is that of the ``DesignError``."""
 

@@ -11,6 +11,8 @@ from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 
 from feedback.models import (
+    Evaluation,
+    EvaluationItem,
     GroundTruth,
     GroundTruthSet,
     GroundTruthSetItem,
@@ -595,3 +597,22 @@ class JudgementFactory(DjangoModelFactory):
 def _step_run_of(artifact_id: Any) -> StepRun | None:
     artifact = IRArtifact.objects.select_related("step_run").filter(pk=artifact_id).first()
     return artifact.step_run if artifact else None
+
+
+class EvaluationFactory(DjangoModelFactory):
+    """One that is under way, without items."""
+
+    class Meta:
+        model = Evaluation
+
+    truth_set = factory.SubFactory(GroundTruthSetFactory)
+    version = factory.SubFactory(PipelineVersionFactory)
+
+
+class EvaluationItemFactory(DjangoModelFactory):
+    class Meta:
+        model = EvaluationItem
+
+    evaluation = factory.SubFactory(EvaluationFactory)
+    ground_truth = factory.SubFactory(GroundTruthFactory)
+    reference = factory.LazyAttribute(lambda row: row.ground_truth.reference_id)

@@ -6,13 +6,8 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from config.filters import TextFilter
-from pipelines.models import (
-    DesignSplit,
-    GeneratedArtifact,
-    PipelineRun,
-    StepRun,
-    ValidationResult,
-)
+from feedback.models import Evaluation
+from pipelines.models import DesignSplit, GeneratedArtifact, PipelineRun, StepRun, ValidationResult
 
 
 @extend_schema_field({"type": "string", "enum": ["true", "false"]})
@@ -66,6 +61,13 @@ class PipelineRunFilter(filters.FilterSet):  # type: ignore[misc]
 class PipelineScheduleFilter(filters.FilterSet):  # type: ignore[misc]
     pipeline = TextFilter(field_name="pipeline__key", help_text="The pipeline's key.")
     enabled = FlagFilter()
+
+
+class EvaluationFilter(filters.FilterSet):  # type: ignore[misc]
+    set = TextFilter(field_name="truth_set__key", help_text="The set's key.")
+    pipeline = TextFilter(field_name="version__pipeline__key", help_text="The pipeline's key.")
+    status = filters.ChoiceFilter(choices=Evaluation.Status.choices)
+    outcome = filters.ChoiceFilter(choices=Evaluation.Outcome.choices)
 
 
 class StepRunFilter(filters.FilterSet):  # type: ignore[misc]

@@ -5,6 +5,7 @@ from monitoring.rollups import fold_marked
 from pipelines import schedules
 from pipelines.executors import sweeper
 from pipelines.executors.sweeper import Swept
+from pipelines.review.evaluating import services as evaluations
 from pipelines.review.filling import fill_lately
 
 DAYS_FOLDED = 1
@@ -15,6 +16,7 @@ def look_once() -> Swept:
     """Do what is due of the duties: what was left behind first, then what the clock starts."""
     swept = sweeper.sweep()
     schedules.fire_due()
+    evaluations.look()
     fill_lately()
     fold_marked(DAYS_FOLDED)
     check_lately()

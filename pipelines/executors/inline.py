@@ -10,6 +10,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -58,14 +60,19 @@ def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | 
 
 def carry_in_background(run_id: uuid.UUID) -> None:
     """Carry the run in a thread of this process. Should that end first, the run waits for the next that carries it."""
-    threading.Thread(target=_carry_alone, args=(run_id,), name=f"run {run_id}", daemon=True).start()
+    in_background(f"run {run_id}", partial(carry, run_id))
 
 
-def _carry_alone(run_id: uuid.UUID) -> None:
+def in_background(what: str, work: Callable[[], Any]) -> None:
+    """Do work in a thread of this process with a connection of its own; what goes wrong is logged."""
+    threading.Thread(target=_alone, args=(what, work), name=what, daemon=True).start()
+
+
+def _alone(what: str, work: Callable[[], Any]) -> None:
     try:
-        carry(run_id)
+        work()
     except Exception:
-        logger.exception("run %s could not be carried on", run_id)
+        logger.exception("%s could not be carried on", what)
     finally:
         connection.close()
 

@@ -23,6 +23,10 @@ CURATOR = (
     "feedback.delete_groundtruthsetitem",
     "feedback.view_judge",
     "feedback.view_judgement",
+    "feedback.view_evaluation",
+    "feedback.add_evaluation",
+    "feedback.change_evaluation",
+    "feedback.view_evaluationitem",
 )
 ADMINISTRATOR = (
     *CURATOR,

@@ -21,6 +21,8 @@ REVIEW_TABLES = (
     "reviewanswer",
     "groundtruthset",
     "groundtruthsetitem",
+    "evaluation",
+    "evaluationitem",
     "judge",
     "judgement",
 )

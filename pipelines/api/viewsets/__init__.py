@@ -8,11 +8,13 @@ from pipelines.api.viewsets.designs import (
     SplitAssetViewSet,
     ValidationResultViewSet,
 )
+from pipelines.api.viewsets.evaluations import EvaluationViewSet
 from pipelines.api.viewsets.runs import PipelineRunViewSet, StepRunViewSet
 from pipelines.api.viewsets.schedules import PipelineScheduleViewSet
 
 __all__ = [
     "DesignSplitViewSet",
+    "EvaluationViewSet",
     "GeneratedArtifactViewSet",
     "ModuleTemplateViewSet",
     "PipelineRunViewSet",

@@ -1,6 +1,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -8,13 +9,13 @@ from django.core.management.base import CommandError
 from config import features
 from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
-from feedback.models import GroundTruthSet
-from pipelines import definitions
-from pipelines.review.evaluation import Evaluation, Versus, compare, evaluate
+from feedback.models import Evaluation, EvaluationItem
+from pipelines.review.evaluating.comparing import changes_of, pair_of
+from pipelines.review.evaluating.named import named
+from pipelines.review.evaluating.services import carry, start_evaluation
 
 WORSE, BAD_INPUT = 1, 2
 SHOWN = 20
-SAYS = {"better": "better", "worse": "worse", "equal": "the same", "unclear": "can't tell"}
 
 
 class Command(ExplainedCommand):
@@ -22,100 +23,112 @@ class Command(ExplainedCommand):
 
 KEY is a pipeline's key (its active version runs) or KEY@VERSION. With --against another version runs over the same
 set too, and each metric is compared item by item: better, worse, the same or can't tell, with the items that changed.
+With --prompt the pipeline runs with that version of a prompt where it asks the active one.
   manage.py evaluate --set home_pages --pipeline design_to_modules
   manage.py evaluate --set home_pages --pipeline design_to_modules@3 --against 2
+  manage.py evaluate --set home_pages --pipeline describe --prompt describe_page@3 --against 2
 
-Exit status: 0, 1 it is worse than --against on some metric, 2 the input could not be used."""
+It is kept, and shown under Evaluations in the admin. One that was interrupted is carried on by the same command.
+
+Exit status: 0, 1 it is worse than --against on some metric, 2 the input could not be used or runs wait for a person."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--set", required=True, metavar="NAME", dest="set_key", help="the key of the set")
         parser.add_argument("--pipeline", required=True, metavar="KEY[@VERSION]")
-        parser.add_argument("--against", type=int, metavar="VERSION", help="compare with this version of the pipeline")
+        parser.add_argument("--prompt", metavar="PROCESS@VERSION", help="have the pipeline ask this prompt")
+        parser.add_argument(
+            "--against", type=int, metavar="VERSION", help="compare with this version of the pipeline, or of --prompt"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_feature(features.REVIEW, returncode=BAD_INPUT)
         try:
-            found, versus = self._evaluate(options["set_key"], options["pipeline"], options["against"])
+            evaluation = self._evaluate(options["set_key"], options["pipeline"], options["prompt"], options["against"])
         except DomainError as refusal:
             raise CommandError(refusal.message, returncode=BAD_INPUT) from refusal
+        if evaluation.status != Evaluation.Status.COMPLETED:
+            raise CommandError(_unfinished(evaluation), returncode=BAD_INPUT)
+        items = list(evaluation.items.select_related("ground_truth").order_by("pk"))
         if options["json"]:
-            self.stdout.write(json.dumps(report(found, versus)))
+            self.stdout.write(json.dumps(report(evaluation, items)))
         else:
-            self._show(found, versus)
-        if versus is not None and versus.is_worse:
+            self._show(evaluation, items)
+        if evaluation.outcome == Evaluation.Outcome.WORSE:
             sys.exit(WORSE)
 
-    def _evaluate(self, set_key: str, key: str, against: int | None) -> tuple[Evaluation, Versus | None]:
-        truth_set = GroundTruthSet.objects.filter(key=set_key).first()
-        if truth_set is None:
-            known = ", ".join(GroundTruthSet.objects.order_by("key").values_list("key", flat=True)[:SHOWN])
-            raise CommandError(f"There is no set {set_key!r}. There are: {known or 'none'}.", returncode=BAD_INPUT)
-        version = definitions.active_version(key)
-        other = None if against is None else definitions.active_version(f"{key.partition('@')[0]}@{against}")
-        found = evaluate(truth_set=truth_set, version=version, observe=self._progress)
-        if other is None:
-            return found, None
-        return found, compare(evaluate(truth_set=truth_set, version=other, observe=self._progress), found)
+    def _evaluate(self, set_key: str, pipeline: str, prompt: str | None, against: int | None) -> Evaluation:
+        wanted = named(set_key=set_key, pipeline=pipeline, prompt=prompt, against=against)
+        return carry(start_evaluation(**wanted).pk, self._progress)
 
     def _progress(self, done: int, total: int) -> None:
-        self.stderr.write(f"{done} of {total} inputs")
+        self.stderr.write(f"{done} of {total} runs")
 
-    def _show(self, found: Evaluation, versus: Versus | None) -> None:
-        missing = sum(item.step_run_id is None for item in found.items)
-        self.stdout.write(f"{found.version} on {len(found.items)} answers, {missing} without an output:")
-        for key, mean in found.means.items():
-            self.stdout.write(f"  {key:24} {mean:.3f}{self._compared(key, versus)}")
-        if versus is None:
+    def _show(self, evaluation: Evaluation, items: list[EvaluationItem]) -> None:
+        found = evaluation.report or {}
+        self.stdout.write(
+            f"{evaluation.candidate} on {found['answers']} answers, {found['withoutOutput']} without an output:"
+        )
+        metrics = found.get("metrics", {})
+        for key, mean in found["means"].items():
+            self.stdout.write(f"  {key:24} {mean:.3f}{_compared(metrics[key]) if key in metrics else ''}")
+        if not evaluation.baseline:
             return
-        self.stdout.write(f"Answers that changed: {len({each.truth.pk for each in versus.changes})}")
-        for each in versus.changes[:SHOWN]:
-            self.stdout.write(f"  {each.old:.3f} -> {each.new:.3f}  {each.metric}  {each.truth}")
-        if len(versus.changes) > SHOWN:
-            self.stdout.write(f"  and {len(versus.changes) - SHOWN} more; --json has them all")
-
-    def _compared(self, key: str, versus: Versus | None) -> str:
-        if versus is None or key not in versus.metrics:
-            return ""
-        one = versus.metrics[key]
-        interval = f"{one.mean_change:+.3f} ({one.low:+.3f} to {one.high:+.3f}), p {one.p:.3g}"
-        return f"  {SAYS[one.outcome]}: {interval}, {one.improved} up, {one.worsened} down"
+        changes = list(_changes(items))
+        self.stdout.write(f"Answers that changed: {found['changed']}")
+        for item, key, old, new in changes[:SHOWN]:
+            self.stdout.write(f"  {old:.3f} -> {new:.3f}  {key}  {item}")
+        if len(changes) > SHOWN:
+            self.stdout.write(f"  and {len(changes) - SHOWN} more; --json has them all")
 
 
-def report(found: Evaluation, versus: Versus | None) -> dict[str, Any]:
+def _compared(metric: dict[str, Any]) -> str:
+    says = Evaluation.Outcome(metric["outcome"]).label.lower()
+    low, high = metric["interval"]
+    interval = f"{metric['meanChange']:+.3f} ({low:+.3f} to {high:+.3f}), p {metric['p']:.3g}"
+    return f"  {says}: {interval}, {metric['improved']} up, {metric['worsened']} down"
+
+
+def _changes(items: list[EvaluationItem]) -> Iterator[tuple[EvaluationItem, str, float, float]]:
+    """``item, metric, old, new`` of each score that changed, those that lost most first."""
+    found = [(change, item, key) for item in items for key, change in changes_of(*pair_of(item)).items()]
+    for _, item, key in sorted(found, key=lambda each: each[0]):
+        old, new = pair_of(item)
+        yield item, key, old[key], new[key]
+
+
+def _unfinished(evaluation: Evaluation) -> str:
+    if evaluation.error:
+        return f"The evaluation failed. {evaluation.error['message']}"
+    if evaluation.is_finished:
+        return "The evaluation was cancelled."
+    return "Runs of the evaluation wait for a person. Decide there, then give this command again to carry it on."
+
+
+def report(evaluation: Evaluation, items: list[EvaluationItem]) -> dict[str, Any]:
     """Everything, as JSON data."""
+    found = evaluation.report or {}
     told: dict[str, Any] = {
-        "version": str(found.version),
-        "runGroupId": str(found.run_group_id),
-        "means": found.means,
+        "evaluationId": str(evaluation.pk),
+        "version": evaluation.candidate,
+        "runGroupId": str(evaluation.pk),
+        "means": found["means"],
         "items": [
             {
-                "groundTruthId": str(item.truth.pk),
-                "scope": item.truth.scope,
-                "referenceId": item.truth.reference_id,
+                "groundTruthId": str(item.ground_truth_id),
+                "scope": item.ground_truth.scope,
+                "referenceId": item.ground_truth.reference_id,
                 "runId": str(item.run_id),
                 "stepRunId": str(item.step_run_id) if item.step_run_id else None,
                 "scores": item.scores,
             }
-            for item in found.items
+            for item in items
         ],
     }
-    if versus is None:
+    if not evaluation.baseline:
         return told
-    metrics = {
-        key: {
-            "outcome": one.outcome,
-            "items": one.items,
-            "improved": one.improved,
-            "worsened": one.worsened,
-            "meanChange": one.mean_change,
-            "interval": [one.low, one.high],
-            "p": one.p,
-        }
-        for key, one in versus.metrics.items()
-    }
     changes = [
-        {"groundTruthId": str(each.truth.pk), "metric": each.metric, "old": each.old, "new": each.new}
-        for each in versus.changes
+        {"groundTruthId": str(item.ground_truth_id), "metric": key, "old": old, "new": new}
+        for item, key, old, new in _changes(items)
     ]
-    return told | {"against": str(versus.old.version), "metrics": metrics, "changes": changes}
+    return told | {"against": evaluation.baseline, "metrics": found["metrics"], "changes": changes}
