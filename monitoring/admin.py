@@ -126,17 +126,17 @@ class AlertAdmin(BaseAdmin):
     """Each alert with when it would have fired; the last look's state stands in the list."""
 
     list_display = ("name", "state", "severity", "watched", "rule", "seen", "checked_at")
-    list_select_related = ("metric", "prompt__process")
+    list_select_related = ("metric", "prompt__process", "pipeline")
     list_filter = ("is_enabled", "severity", "watches")
     search_fields = ("name", "measure", "model", "metric__key")
-    autocomplete_fields = ("metric", "prompt")
+    autocomplete_fields = ("metric", "prompt", "pipeline")
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", ("severity", "is_enabled"))}),
-        ("What it watches", {"fields": (("watches", "measure"), "metric", ("prompt", "model"))}),
+        ("What it watches", {"fields": (("watches", "measure"), "metric", ("prompt", "model"), "pipeline")}),
         (
             "When it fires",
-            {"fields": (("comparison", "threshold", "window_hours"), ("at_least", "no_data"))},
+            {"fields": (("comparison", "threshold", "window_hours"), ("hold_minutes", "at_least", "no_data"))},
         ),
     )
     change_form_outer_after_template = "admin/monitoring/alert_form.html"
@@ -147,6 +147,11 @@ class AlertAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(is_firing=Exists(open_firings()))
+
+    def save_model(self, request: HttpRequest, obj: Alert, form: Any, change: bool) -> None:
+        """What a rule has been broken for counts from its change on."""
+        obj.broken_since = None
+        super().save_model(request, obj, form, change)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         saved = kwargs.get("obj")
@@ -159,16 +164,19 @@ class AlertAdmin(BaseAdmin):
             return chip("off", "default")
         if obj.is_firing:
             return chip("fires", "danger")
+        if obj.broken_since:
+            return chip("waits", "warning")
         return chip("ok", "success") if obj.checked_at else chip("not looked at yet", "default")
 
     @admin.display(description="Watches")
     def watched(self, obj: Alert) -> str:
-        narrowed = [f"{each}" for each in (obj.metric and obj.metric.key, obj.prompt, obj.model) if each]
+        narrowed = [f"{each}" for each in (obj.metric and obj.metric.key, obj.prompt, obj.model, obj.pipeline) if each]
         return " of ".join([obj.get_watches_display(), *narrowed])
 
     @admin.display(description="Fires when")
     def rule(self, obj: Alert) -> str:
-        return f"{obj.measure} {obj.comparison} {number_text(obj.threshold)} over {obj.window_hours} h"
+        lasts = f" for {obj.hold_minutes} min" if obj.hold_minutes else ""
+        return f"{obj.measure} {obj.comparison} {number_text(obj.threshold)} over {obj.window_hours} h{lasts}"
 
     @admin.display(description="Seen last")
     def seen(self, obj: Alert) -> str:

@@ -14,13 +14,12 @@ from config.clock import database_now
 from monitoring.alerts import Preview, preview, why
 from monitoring.charts import SIZE, line, top_of
 from monitoring.models import Alert
-from monitoring.models.alerts import Watched
 
-DAYS, DAYS_OF_RESULTS = 14, 3
+DAYS, DAYS_OF_ROWS = 14, 3
 HOUR = timedelta(hours=1)
 FIELDS = (
-    *("watches", "measure", "metric", "prompt", "model"),
-    *("comparison", "threshold", "window_hours", "at_least", "no_data"),
+    *("watches", "measure", "metric", "prompt", "model", "pipeline"),
+    *("comparison", "threshold", "window_hours", "hold_minutes", "at_least", "no_data"),
 )
 TEMPLATE = "admin/monitoring/alert_preview.html"
 SHOWN = 20
@@ -49,8 +48,8 @@ def preview_page(request: HttpRequest) -> HttpResponse:
 
 
 def shown(alert: Alert) -> dict[str, Any]:
-    """What the template needs. A metric's results are read one by one, so that fewer days are shown of them."""
-    days = DAYS_OF_RESULTS if alert.watches == Watched.METRIC else DAYS
+    """What the template needs. Fewer days are shown of what is read row by row."""
+    days = DAYS_OF_ROWS if alert.is_read_from_rows else DAYS
     now = database_now()
     try:
         found = preview(alert, hours=days * 24, now=now)

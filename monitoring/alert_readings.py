@@ -10,7 +10,7 @@ from django.db import connection
 
 from config.models import first_uuid7
 from monitoring.alert_rules import Reading
-from monitoring.figures import By, Figures, Report, report
+from monitoring.figures import By, Figures, Report, pipeline_hours, report
 from monitoring.models import Alert
 from monitoring.models.alerts import Watched, kind_of
 from monitoring.rollups import SQL
@@ -97,22 +97,34 @@ def _measure(alert: Alert) -> Measure:
 
 
 def _total(alert: Alert, window: Window) -> Figures:
-    if alert.watches == Watched.METRIC:
-        return _added(list(_result_hours(alert, window).values()))
+    if alert.is_read_from_rows:
+        return _added(list(_hours_of_rows(alert, window).values()))
     return _report(alert, window, by="day").total
 
 
 def _hours(alert: Alert, window: Window) -> list[Figures]:
     """The sums of each hour of the window, which begins and ends with one."""
-    if alert.watches != Watched.METRIC:
+    if not alert.is_read_from_rows:
         return list(_report(alert, window, by="hour").groups.values())
-    found = _result_hours(alert, window)
+    found = _hours_of_rows(alert, window)
     count = (window.stop - window.start) // HOUR
     return [found.get(window.start + place * HOUR, Figures()) for place in range(count)]
 
 
 def _report(alert: Alert, window: Window, *, by: By) -> Report:
     return report(window, by=by, kind=kind_of(alert.watches), prompt_id=alert.prompt_id, model=alert.model or None)
+
+
+def _hours_of_rows(alert: Alert, window: Window) -> dict[datetime, Figures]:
+    if alert.watches == Watched.METRIC:
+        return _result_hours(alert, window)
+    return pipeline_hours(
+        window,
+        pipeline_id=alert.pipeline_id,
+        kind=kind_of(alert.watches),
+        prompt_id=alert.prompt_id,
+        model=alert.model or None,
+    )
 
 
 def _result_hours(alert: Alert, window: Window) -> dict[datetime, Figures]:

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A reading from fewer than ``at_least`` runs, or without a value, is no data."""
+    """A reading from fewer than ``at_least`` runs, or without a value, is no data.
+
+    A breach fires once it has lasted for ``hold``.
+    """
 
     comparison: Literal["above", "below"]
     threshold: float
     at_least: int = 1
     no_data: Literal["ok", "fire", "keep"] = "ok"
+    hold: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,17 @@ class Reading:
 
     value: float | None
     counted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Since when the rule is broken without a break, None where it is not, and whether it fires."""
+
+    since: datetime | None = None
+    firing: bool = False
+
+
+CALM = Standing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +55,34 @@ def is_data(rule: Rule, reading: Reading) -> bool:
     return reading.value is not None and (reading.counted is None or reading.counted >= rule.at_least)
 
 
-def fires(rule: Rule, reading: Reading, *, firing: bool) -> bool:
-    """Whether the rule fires now, having been ``firing`` or not. A value on the threshold is well."""
+def is_broken(rule: Rule, reading: Reading) -> bool | None:
+    """Whether the rule is broken now; None where that stays as it was. A value on the threshold is well."""
     if reading.value is None or not is_data(rule, reading):
-        return firing if rule.no_data == "keep" else rule.no_data == "fire"
+        return None if rule.no_data == "keep" else rule.no_data == "fire"
     return reading.value > rule.threshold if rule.comparison == "above" else reading.value < rule.threshold
+
+
+def stands(rule: Rule, reading: Reading, at: datetime, before: Standing) -> Standing:
+    """How the rule stands after this reading. One that fires does so until it is no longer broken."""
+    broken = is_broken(rule, reading)
+    if broken is None:
+        return before
+    if not broken:
+        return CALM
+    since = before.since or at
+    return Standing(since, before.firing or at - since >= rule.hold)
 
 
 def episodes(rule: Rule, readings: Iterable[tuple[datetime, Reading]]) -> list[Episode]:
     """When the rule would have fired, had it looked at these moments, in the order of time."""
     found: list[Episode] = []
-    firing = False
+    before = CALM
     for moment, reading in readings:
-        now = fires(rule, reading, firing=firing)
-        if now and not firing:
+        now = stands(rule, reading, moment, before)
+        if now.firing and not before.firing:
             found.append(Episode(moment, None, reading))
-        elif firing and not now:
+        elif before.firing and not now.firing:
             last = found.pop()
             found.append(Episode(last.began, moment, last.first))
-        firing = now
+        before = now
     return found

@@ -4,19 +4,20 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Greatest, Now
 
 from config.clock import database_now
 from config.outbound import post_json
 from config.problems import DomainError
 from monitoring import flags
 from monitoring.alert_readings import past_readings, reading
-from monitoring.alert_rules import Episode, Reading, Rule, episodes, fires, is_data
+from monitoring.alert_rules import Episode, Reading, Rule, Standing, episodes, is_broken, is_data, stands
 from monitoring.models import Alert, AlertFiring
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Looked:
     firing: bool = False
     reading: Reading = NOTHING
     fault: str = ""
+    broken: bool = False
+    """Also where it does not fire yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Preview:
 
 
 def rule_of(alert: Alert) -> Rule:
-    return Rule(cast(Any, alert.comparison), alert.threshold, alert.at_least, cast(Any, alert.no_data))
+    hold = timedelta(minutes=alert.hold_minutes)
+    return Rule(cast(Any, alert.comparison), alert.threshold, alert.at_least, cast(Any, alert.no_data), hold)
 
 
 def watched() -> list[tuple[Alert, bool]]:
@@ -71,6 +75,8 @@ def check_all(alerts: Iterable[Alert] | None = None) -> Iterator[Looked]:
 
     One that another process looks at now is left out; one whose figure can't be had does not keep the others waiting.
     """
+    if alerts is None:
+        _end_what_is_off()
     for alert in Alert.objects.filter(is_enabled=True)[:MOST_ALERTS] if alerts is None else alerts:
         try:
             looked = _look(alert)
@@ -125,9 +131,14 @@ def why(alert: Alert, seen: Reading) -> str:
     window = f"over {alert.window_hours} hour{'' if alert.window_hours == 1 else 's'}"
     if seen.value is None or not is_data(rule_of(alert), seen):
         return f"no data for {alert.measure} {window}"
-    sides = f"{alert.comparison if fires(rule_of(alert), seen, firing=False) else 'against'} {alert.threshold:g}"
+    sides = f"{alert.comparison if is_broken(rule_of(alert), seen) else 'against'} {alert.threshold:g}"
     of = "" if seen.counted is None else f" of {seen.counted:,}"
     return f"{alert.measure} is {seen.value:.6g}{of}, {sides}, {window}"
+
+
+def _end_what_is_off() -> None:
+    """Nobody looks at an alert that is off, so it fires no longer."""
+    AlertFiring.objects.filter(ended_at=None, alert__is_enabled=False).update(ended_at=Greatest(Now(), F("began_at")))
 
 
 @transaction.atomic
@@ -138,13 +149,15 @@ def _look(alert: Alert) -> Looked | None:
     now = database_now()
     seen = _in_time(lambda: reading(locked, now=now))
     event = AlertFiring.objects.filter(alert=locked, ended_at=None).first()
-    firing = fires(rule_of(locked), seen, firing=event is not None)
-    if firing and event is None:
+    since = locked.broken_since or (event.began_at if event else None)
+    after = stands(rule_of(locked), seen, now, Standing(since, firing=event is not None))
+    if after.firing and event is None:
         AlertFiring.objects.create(alert=locked, began_at=now, value=seen.value, why=why(locked, seen))
-    elif event is not None and not firing:
+    elif event is not None and not after.firing:
         AlertFiring.objects.filter(pk=event.pk).update(ended_at=max(now, event.began_at))
-    Alert.objects.filter(pk=locked.pk).update(checked_at=now, value=seen.value, counted=seen.counted)
-    return Looked(locked, firing, seen)
+    told = {"checked_at": now, "value": seen.value, "counted": seen.counted, "broken_since": after.since}
+    Alert.objects.filter(pk=locked.pk).update(**told)
+    return Looked(locked, after.firing, seen, broken=after.since is not None)
 
 
 def _in_time(read: Callable[[], Found]) -> Found:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from django.db import connection
 
@@ -23,6 +23,7 @@ SLICES = {
     (True, True): RunRollup.Slice.PROMPT_MODEL,
 }
 MEASURES = {TestRun.Type.AI: (*COUNTS, *COSTS), TestRun.Type.QUALITY: (*COUNTS, *QUALITY)}
+PIPELINE_HOURS = {kind: statement("pipeline_hours", measures) for kind, measures in MEASURES.items()}
 STATEMENTS = {kind: statement("figures", measures) for kind, measures in MEASURES.items()}
 
 
@@ -104,6 +105,24 @@ def report(window: Window, *, by: By, kind: TestRun.Type, prompt_id: Any = None,
     if by in STEPS:
         return Report(total[1], {key: groups.get(key, Figures()) for key in _periods(window, by)})
     return Report(total[1], dict(rows[:MOST_GROUPS]), left_out=len(rows) > MOST_GROUPS)
+
+
+def pipeline_hours(
+    window: Window, *, pipeline_id: Any, kind: TestRun.Type, prompt_id: Any = None, model: str | None = None
+) -> dict[datetime, Figures]:
+    """A pipeline's runs that began in the window, by when their hour begins, from the runs alone.
+
+    Hours without a run are left out.
+    """
+    params = {
+        "start": window.start,
+        "stop": window.stop,
+        "pipeline": pipeline_id,
+        "type": kind,
+        "prompt": prompt_id,
+        "model": model,
+    }
+    return {cast(Any, key): figures for key, figures in _rows(PIPELINE_HOURS[kind], params)}
 
 
 def prompt_names(ids: Iterable[str]) -> dict[str, str]:

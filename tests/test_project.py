@@ -28,7 +28,8 @@ MAY_POINT_AT = {
     "pipelines": {"pipelines", "auth"},
     "ir_schemas": {"ir_schemas", "pipelines", "auth"},
     "metrics": {"metrics", "pipelines", "auth"},
-    "monitoring": {"monitoring", "pipelines", "auth"},
+    # An alert names the metric that it watches.
+    "monitoring": {"monitoring", "metrics", "pipelines", "auth"},
     "feedback": {"feedback", "metrics", "pipelines", "auth"},
 }
 

@@ -109,7 +109,14 @@ class TestRunDetailSerializer(TestRunSerializer):
 class AlertSerializer(serializers.ModelSerializer[Alert]):
     metricKey = serializers.CharField(source="metric.key", read_only=True, allow_null=True, default=None)
     promptId = serializers.UUIDField(source="prompt_id", read_only=True, allow_null=True)
+    pipelineId = serializers.UUIDField(source="pipeline_id", read_only=True, allow_null=True)
     windowHours = serializers.IntegerField(source="window_hours", read_only=True)
+    holdMinutes = serializers.IntegerField(
+        source="hold_minutes", read_only=True, help_text="How long it must be on the wrong side before it fires."
+    )
+    brokenSince = serializers.DateTimeField(
+        source="broken_since", read_only=True, allow_null=True, help_text="On the wrong side since then."
+    )
     atLeast = serializers.IntegerField(source="at_least", read_only=True, help_text="Fewer runs are no data.")
     noData = serializers.ChoiceField(source="no_data", choices=Alert.NoData.choices, read_only=True)
     enabled = serializers.BooleanField(source="is_enabled", read_only=True)
@@ -129,12 +136,15 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "metricKey",
             "promptId",
             "model",
+            "pipelineId",
             "comparison",
             "threshold",
             "windowHours",
+            "holdMinutes",
             "atLeast",
             "noData",
             "value",
+            "brokenSince",
             "checkedAt",
         )
         read_only_fields = fields

@@ -12,7 +12,8 @@ from config.models import Record
 from monitoring.models.runs import TestRun
 
 MOST_HOURS = 168
-MOST_HOURS_OF_RESULTS = 24
+MOST_HOURS_OF_ROWS = 24
+MOST_HOLD_MINUTES = 10_080
 MOST_THRESHOLD = 1e12
 RUN_MEASURES = {
     "runs": "runs",
@@ -46,12 +47,13 @@ MEASURES = {Watched.AI: AI_MEASURES, Watched.QUALITY: QUALITY_MEASURES, Watched.
     pghistory.InsertEvent("insert"),
     pghistory.UpdateEvent("update"),
     pghistory.DeleteEvent("delete"),
-    exclude=["created_at", "checked_at", "value", "counted"],
+    exclude=["created_at", "checked_at", "value", "counted", "broken_since"],
 )
 class Alert(Record):
     """Fires while a figure over the last ``window_hours`` is on the wrong side of ``threshold``.
 
-    ``checked_at``, ``value`` and ``counted`` are what the last look saw; ``value`` is null where nothing told.
+    ``checked_at``, ``value`` and ``counted`` are what the last look saw; ``value`` is null where nothing told. It is
+    on the wrong side without a break since ``broken_since``, and fires after ``hold_minutes`` of that.
     """
 
     class Comparison(models.TextChoices):
@@ -89,13 +91,28 @@ class Alert(Record):
         help_text="Only AI runs of this prompt.",
     )
     model = models.CharField(max_length=200, blank=True, help_text="Only AI runs of this model.")
+    pipeline = models.ForeignKey(
+        "pipelines.PipelineDefinition",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Only runs of this pipeline.",
+    )
     comparison = models.CharField("fires when it is", max_length=5, choices=Comparison)
     threshold = models.FloatField(validators=[MinValueValidator(-MOST_THRESHOLD), MaxValueValidator(MOST_THRESHOLD)])
     window_hours = models.PositiveSmallIntegerField(
         "over the last hours",
         default=24,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_HOURS)],
-        help_text=f"1 to {MOST_HOURS}; of a metric's results up to {MOST_HOURS_OF_RESULTS}.",
+        help_text=f"1 to {MOST_HOURS}; of a metric's results, or one pipeline's runs, up to {MOST_HOURS_OF_ROWS}.",
+    )
+    hold_minutes = models.PositiveSmallIntegerField(
+        "for so many minutes",
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(MOST_HOLD_MINUTES)],
+        help_text="How long that must last before it fires; 0 is at once.",
     )
     at_least = models.PositiveIntegerField(
         "from so many on", default=1, help_text="Fewer runs, or results, than this in the window are no data."
@@ -104,6 +121,7 @@ class Alert(Record):
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     value = models.FloatField(null=True, blank=True, editable=False)
     counted = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    broken_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(Record.Meta):
         ordering = ("name",)
@@ -112,13 +130,21 @@ class Alert(Record):
                 name="alert_measure_fits",
                 condition=Q(watches="ai", measure__in=list(AI_MEASURES), metric=None)
                 | Q(watches="quality", measure__in=list(QUALITY_MEASURES), metric=None, prompt=None, model="")
-                | Q(watches="metric", measure__in=list(RESULT_MEASURES), metric__isnull=False, prompt=None, model=""),
+                | Q(
+                    watches="metric",
+                    measure__in=list(RESULT_MEASURES),
+                    metric__isnull=False,
+                    prompt=None,
+                    model="",
+                    pipeline=None,
+                ),
             ),
             models.CheckConstraint(
                 name="alert_window_bounded",
                 condition=Q(window_hours__range=(1, MOST_HOURS))
-                & (~Q(watches="metric") | Q(window_hours__lte=MOST_HOURS_OF_RESULTS)),
+                & (~Q(watches="metric") & Q(pipeline=None) | Q(window_hours__lte=MOST_HOURS_OF_ROWS)),
             ),
+            models.CheckConstraint(name="alert_hold_bounded", condition=Q(hold_minutes__lte=MOST_HOLD_MINUTES)),
             models.CheckConstraint(
                 name="alert_threshold_finite", condition=Q(threshold__range=(-MOST_THRESHOLD, MOST_THRESHOLD))
             ),
@@ -135,6 +161,11 @@ class Alert(Record):
         """What a value of the measure counts."""
         return MEASURES[Watched(self.watches)].get(self.measure, "")
 
+    @property
+    def is_read_from_rows(self) -> bool:
+        """Whether no rollup tells what it watches apart."""
+        return self.watches == Watched.METRIC or self.pipeline_id is not None
+
     def clean(self) -> None:
         """Say by field what the constraints would refuse."""
         found: dict[str, str] = {}
@@ -149,8 +180,11 @@ class Alert(Record):
             found |= {
                 name: "Only AI runs have one; leave it empty." for name in ("prompt", "model") if getattr(self, name)
             }
-        if watched == Watched.METRIC and (self.window_hours or 0) > MOST_HOURS_OF_RESULTS:
-            found["window_hours"] = f"Results of a metric are watched over {MOST_HOURS_OF_RESULTS} hours at most."
+        if watched == Watched.METRIC and self.pipeline_id is not None:
+            found["pipeline"] = "Only runs have one; leave it empty."
+        if self.is_read_from_rows and (self.window_hours or 0) > MOST_HOURS_OF_ROWS:
+            what = "Results of a metric" if watched == Watched.METRIC else "Runs of one pipeline"
+            found["window_hours"] = f"{what} are watched over {MOST_HOURS_OF_ROWS} hours at most."
         if found:
             raise ValidationError(found)
 

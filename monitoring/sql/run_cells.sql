@@ -44,5 +44,6 @@ SELECT
     COALESCE(score_performance, 0) AS score_performance,
     (score_hubspot IS NOT NULL)::integer AS scored_hubspot, COALESCE(score_hubspot, 0) AS score_hubspot,
     (score_seo IS NOT NULL)::integer AS scored_seo, COALESCE(score_seo, 0) AS score_seo,
-    (score_tailwind IS NOT NULL)::integer AS scored_tailwind, COALESCE(score_tailwind, 0) AS score_tailwind
+    (score_tailwind IS NOT NULL)::integer AS scored_tailwind, COALESCE(score_tailwind, 0) AS score_tailwind,
+    pipeline_id
 FROM test_run;

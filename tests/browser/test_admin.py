@@ -1,6 +1,7 @@
 """The admin in a real browser: accessible, no wider than its window, usable by keyboard, closed to a module's code."""
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +86,8 @@ def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
         reverse("admin:metrics_metricprofile_history", args=[profile.pk]),
         reverse("admin:ir_schemas_irschema_add"),
         reverse("admin:monitoring_figures"),
+        reverse("admin:monitoring_alert_changelist"),
+        reverse("admin:monitoring_alert_change", args=[factories.AlertFactory().pk]),
     ]
 
     found = {}
@@ -93,6 +96,21 @@ def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
         found[path] = faults(page)
 
     assert {path: each for path, each in found.items() if each} == {}
+    assert admin.errors == []
+
+
+def test_the_preview_of_an_alert_follows_the_form(admin: Admin) -> None:
+    factories.TestRunFactory(status="failed", started_at=timezone.now() - timedelta(hours=3))
+    page = admin.page()
+    admin.open(page, reverse("admin:monitoring_alert_change", args=[factories.AlertFactory().pk]))
+    preview = page.locator("[data-alert-preview]")
+    expect(preview).to_contain_text("pass_rate is 0 of 1, below 90")
+
+    page.get_by_label("For so many minutes").fill("120")
+    expect(preview).to_contain_text("It would not have fired")
+    page.get_by_label("For so many minutes").fill("0")
+    page.get_by_role("spinbutton", name="Threshold").fill("1")
+    expect(preview).to_contain_text("pass_rate is 0 of 1, below 1")
     assert admin.errors == []
 
 

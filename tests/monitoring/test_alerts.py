@@ -25,6 +25,7 @@ from tests.factories import (
     AlertFiringFactory,
     MetricDefinitionFactory,
     MetricResultFactory,
+    PipelineDefinitionFactory,
     TestRunFactory,
     UserFactory,
 )
@@ -131,6 +132,104 @@ def test_it_is_narrowed_to_a_prompt_and_a_model(logging_on: None) -> None:
     assert (looked.reading.value, looked.firing) == (1, False)
 
 
+def test_it_is_narrowed_to_a_pipeline(logging_on: None) -> None:
+    ours, other = PipelineDefinitionFactory(), PipelineDefinitionFactory()
+    common = {"pipeline": ours, "comparison": "above"}
+    AlertFactory(name="a", measure="runs", threshold=2, **common)
+    AlertFactory(name="b", measure="p95_ms", threshold=500, model="small", **common)
+    AlertFactory(name="c", measure="runs", threshold=0, watches="quality", **common)
+    runs(PASSED, FAILED, pipeline=ours, model="small", latency_ms=100)
+    runs(PASSED, pipeline=ours, model="large", latency_ms=9000)
+    runs(PASSED, pipeline=ours, ago=2 * HOUR)
+    runs(PASSED, pipeline=other)
+
+    counted, slow, quality = check_all()
+
+    assert (counted.reading.value, counted.firing) == (3, True)
+    assert slow.reading.value == pytest.approx(100, rel=0.05)
+    assert (quality.reading.value, quality.firing) == (0, False)
+
+
+def test_a_pipelines_preview_is_that_of_its_runs() -> None:
+    ours = PipelineDefinitionFactory()
+    now = timezone.now()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    for pipeline in (ours, PipelineDefinitionFactory()):
+        TestRunFactory(status=FAILED, pipeline=pipeline, started_at=hour - 5 * HOUR + timedelta(minutes=1))
+
+    alert = AlertFactory(pipeline=ours, measure="failures", comparison="above", threshold=0, window_hours=2)
+    [fired] = preview(alert, hours=24, now=now).episodes
+
+    assert (fired.began, fired.ended, fired.first.value) == (hour - 4 * HOUR, hour - 2 * HOUR, 1)
+
+
+def test_one_that_must_last_fires_only_when_it_has(logging_on: None) -> None:
+    alert = AlertFactory(name="Passes", hold_minutes=30)
+    runs(FAILED)
+
+    code, out = run_command()
+    assert (code, out.split()[0]) == (0, "broken")
+    alert.refresh_from_db()
+    assert alert.broken_since == alert.checked_at
+    assert not AlertFiring.objects.exists()
+
+    Alert.objects.update(broken_since=timezone.now() - timedelta(minutes=29))
+    assert run_command()[0] == 0
+    Alert.objects.update(broken_since=timezone.now() - timedelta(minutes=30))
+    assert run_command()[0] == 1
+    assert AlertFiring.objects.get().ended_at is None
+
+
+def test_one_that_is_well_meanwhile_begins_to_wait_anew(logging_on: None) -> None:
+    alert = AlertFactory(hold_minutes=30)
+    runs(FAILED)
+    run_command()
+    TestRun.objects.all().delete()
+
+    run_command()
+
+    alert.refresh_from_db()
+    assert alert.broken_since is None
+    assert not AlertFiring.objects.exists()
+
+
+def test_a_changed_rule_begins_to_wait_anew(boss: User, client: Client, logging_on: None) -> None:
+    alert = AlertFactory(hold_minutes=30, broken_since=timezone.now() - HOUR)
+    rule = {"name": "x", "severity": "warning", "is_enabled": "on", "watches": "ai", "measure": "failures"}
+    rest = {"comparison": "above", "threshold": "0", "window_hours": "1", "hold_minutes": "30", "at_least": "1"}
+
+    saved = client.post(reverse("admin:monitoring_alert_change", args=[alert.pk]), rule | rest | {"no_data": "ok"})
+    runs(FAILED)
+
+    assert saved.status_code == 302
+    assert run_command()[0] == 0
+
+
+def test_one_that_is_switched_off_fires_no_longer(logging_on: None) -> None:
+    firing = AlertFiringFactory(alert=AlertFactory(is_enabled=False))
+
+    run_command()
+
+    firing.refresh_from_db()
+    assert firing.ended_at is not None
+
+
+def test_the_page_shows_the_preview_of_a_pipeline_and_refuses_one_for_a_metric(boss: User, client: Client) -> None:
+    pipeline = PipelineDefinitionFactory()
+    runs(FAILED, ago=3 * HOUR, pipeline=pipeline)
+    rule = {"measure": "failures", "comparison": "above", "threshold": "0", "window_hours": "1", "hold_minutes": "0"}
+    rest = {"at_least": "1", "no_data": "ok", "pipeline": str(pipeline.pk)}
+    address = reverse("admin:monitoring_alert_preview")
+
+    shown = client.get(address, rule | rest | {"watches": "ai"}).content.decode()
+    long = client.get(address, rule | rest | {"watches": "ai", "window_hours": "48"}).content.decode()
+    metric = client.get(address, rule | rest | {"watches": "metric"}).content.decode()
+
+    assert "failures is 1, above 0, over 1 hour" in shown
+    assert "Runs of one pipeline are watched over 24 hours at most." in long
+    assert "Only runs have one; leave it empty." in metric
+
+
 @pytest.mark.parametrize(("no_data", "fired"), [("ok", False), ("fire", True), ("keep", False)])
 def test_without_data_it_does_as_it_says(logging_on: None, no_data: str, fired: bool) -> None:
     AlertFactory(no_data=no_data, at_least=3)
@@ -213,6 +312,7 @@ def test_a_worker_looks_once_a_minute_and_only_while_runs_are_logged(monkeypatch
         {"threshold": float("nan")},
         {"threshold": float("inf")},
         {"comparison": "aside"},
+        {"hold_minutes": 10_081},
     ],
 )
 def test_the_database_refuses_a_rule_that_makes_no_sense(wrong: dict[str, Any]) -> None:
@@ -271,7 +371,8 @@ def test_the_page_shows_the_preview_of_the_saved_rule_and_of_the_one_being_writt
 
     saved = client.get(reverse("admin:monitoring_alert_change", args=[alert.pk])).content.decode()
     rule = {"watches": "ai", "measure": "failures", "comparison": "above", "threshold": "0", "window_hours": "1"}
-    written = client.get(reverse("admin:monitoring_alert_preview"), rule | {"at_least": "1", "no_data": "ok"})
+    rest = {"hold_minutes": "0", "at_least": "1", "no_data": "ok"}
+    written = client.get(reverse("admin:monitoring_alert_preview"), rule | rest)
     wrong = client.get(reverse("admin:monitoring_alert_preview"), rule | {"threshold": "<b>"})
 
     assert "pass_rate is 0 of 1, below 90, over 1 hour" in saved

@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 
 def _as_line(looked: Looked) -> str:
-    state = "FAULT" if looked.fault else "FIRES" if looked.firing else "ok"
+    state = "FAULT" if looked.fault else "FIRES" if looked.firing else "broken" if looked.broken else "ok"
     return f"{state:<6} {looked.alert.severity:<9} {looked.alert.name}: {_said(looked)}"
 
 
@@ -61,6 +61,7 @@ def _as_json(looked: Looked) -> dict[str, Any]:
         "alert": looked.alert.name,
         "severity": looked.alert.severity,
         "firing": looked.firing,
+        "broken": looked.broken,
         "value": looked.reading.value,
         "counted": looked.reading.counted,
         "says": _said(looked),
