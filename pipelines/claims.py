@@ -43,7 +43,7 @@ class Reused(NamedTuple):
 class Settlement:
     """How an attempt ended and what it leaves. Without ``error`` (``{code, message}``) it is completed.
 
-    ``records`` are rows as ``pipelines_carry`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
+    ``records`` are rows as ``pipelines_carry_on`` takes them; ``ir_text`` is the IR as JSON; ``outputs`` become
     domain rows. ``kind`` says how an attempt ended that did not end by itself: its lease ran out (``lost``), its time
     did (``overdue``), or its worker was stopped and gave it back (``released``). ``cache_key`` is what an equal step
     finds the result by; with ``reused`` the step did not run, and the records are those of an earlier one.

@@ -1,4 +1,4 @@
-"""One run as one process carries it: its graph and its rows in memory, and one call to PostgreSQL for each step.
+"""One run as one process carries it: its graph and its rows in memory, and one call to PostgreSQL a step at most.
 
 Several threads share a ``Conductor``; so may several processes share a run, each with a conductor of its own. Whoever
 writes names the revision it decided on; when somebody else was quicker, the rows are read again and the decision is
@@ -8,7 +8,7 @@ made anew.
 import random
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ from pipelines.models import PipelineRun, StepRun, StepVersion
 from pipelines.models.runs import StepStatus
 from pipelines.named import Named, read_named
 from pipelines.outputs import write_outputs
+from pipelines.pace import Pace
 from pipelines.registry import is_registered
 from pipelines.results import Results
 from pipelines.reuse import copy_records, keep_alive
@@ -77,6 +78,7 @@ class Conductor:
         self._dispatcher: Dispatcher | None = None
         self._handlers: Collection[str] | None = None
         self._named = named
+        self._pace = Pace()
         self._lock = threading.RLock()
         self._state = self._read() if rows is None else self._state_of(rows, run.revision)
 
@@ -145,12 +147,12 @@ class Conductor:
             if release:
                 yield next_moves(self.graph, state)
 
-        self._carry(None, decide, wanted=0, plant=plant)
+        self._carry((), decide, wanted=0, plant=plant)
         self.run._state.adding = False
 
     def advance(self) -> None:
         """Look at the whole graph and carry out what comes next: at the start of a run, and to heal one."""
-        self._carry(None, self._next(touched=None), wanted=0)
+        self._carry((), self._next(touched=None), wanted=0)
 
     def approve(self, item: Item) -> None:
         """Release a waiting row that a person has approved."""
@@ -158,7 +160,7 @@ class Conductor:
         def decide(state: RunState) -> Iterator[Moves]:
             yield next_moves(self.graph, state, touched=(), approved=[item])
 
-        self._carry(None, decide, wanted=0)
+        self._carry((), decide, wanted=0)
 
     def decline(self, item: Item, reason: Reason) -> None:
         """Fail a waiting row that a person has declined, and go on as after any failure."""
@@ -167,7 +169,7 @@ class Conductor:
             yield Moves(decline={item: reason})
             yield next_moves(self.graph, state, touched=[item.node_key])
 
-        self._carry(None, decide, wanted=0)
+        self._carry((), decide, wanted=0)
 
     def cancel(self) -> None:
         """Cancel all that has not settled, and end the run."""
@@ -175,7 +177,7 @@ class Conductor:
         def decide(state: RunState) -> Iterator[Moves]:
             yield cancel_moves(self.graph, state)
 
-        self._carry(None, decide, wanted=0)
+        self._carry((), decide, wanted=0)
 
     def reclaim(self) -> None:
         """Take back what nobody works on any more, or too long: try again, or fail where that happened too often."""
@@ -210,23 +212,30 @@ class Conductor:
             answer = store.claim(self.run.pk, self._claiming(wanted, len(wanted)))
             return self._take(wanted, answer)
 
-    def settle(self, settlement: Settlement, *, claim_next: int = 0) -> Settled:
-        """Write what an attempt came to, and what follows, and claim up to ``claim_next`` steps, in one transaction.
+    def settle(self, *settlements: Settlement, claim_next: int = 0) -> Settled:
+        """Write what attempts came to, and what follows, and claim up to ``claim_next`` steps, in one transaction.
 
-        A result whose lease was lost is discarded whole, and so is one that came too late.
+        A result whose lease was lost is not accepted, nor is one that came too late, nor any that is settled with it.
+        Of more than one step only such are claimed as have been quick so far: see ``Pace``.
         """
-        item = settlement.claim.item
-        if settlement.error is None and settlement.ir_text is not None:
-            self.results.remember(item, settlement.ir, settlement.metrics, len(settlement.ir_text))
+        items = [settlement.claim.item for settlement in settlements]
+        for item, settlement in zip(items, settlements, strict=True):
+            if settlement.error is None and settlement.ir_text is not None:
+                self.results.remember(item, settlement.ir, settlement.metrics, len(settlement.ir_text))
+        touched = list(dict.fromkeys(item.node_key for item in items))
         try:
-            settled = self._carry(settlement, self._next(touched=[item.node_key]), wanted=claim_next)
+            settled = self._carry(settlements, self._next(touched=touched), wanted=claim_next)
         except BaseException:
-            self.results.forget(item)
+            self._forget(items)
             self.refresh()
             raise
         if not settled.accepted:
-            self.results.forget(item)
+            self._forget(items)
         return settled
+
+    def _forget(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self.results.forget(item)
 
     def _next(self, *, touched: Sequence[str] | None) -> Decision:
         def decide(state: RunState) -> Iterator[Moves]:
@@ -234,16 +243,20 @@ class Conductor:
 
         return decide
 
-    def _carry(self, settlement: Settlement | None, decide: Decision, *, wanted: int, plant: bool = False) -> Settled:
-        records = store.as_json(settlement.records) if settlement and settlement.records else None
+    def _carry(
+        self, settlements: Sequence[Settlement], decide: Decision, *, wanted: int, plant: bool = False
+    ) -> Settled:
+        records = store.records_of(settlements)
         with self._lock:
+            for settlement in settlements:
+                self._pace.note(settlement)
             while True:
                 with self._state.trying():
-                    wording = self._word(settlement, decide, plant=plant)
-                    offered = self._state.ready(CANDIDATES if wanted and self._dispatcher else wanted)
+                    wording = self._word(settlements, decide, plant=plant)
+                    offered, limit = self._offer(wanted)
                     chosen = self._wanted(offered, fresh=wording.ready)
-                    call = wording.call | (self._claiming(chosen, wanted) if chosen else {})
-                    answer = self._write(call, records, settlement, wording.ready)
+                    call = wording.call | (self._claiming(chosen, limit) if chosen else {})
+                    answer = self._write(call, records, settlements, wording.ready)
                     if answer.outcome == "done":
                         self._state.keep(answer.revision)
                 if answer.outcome == "done":
@@ -261,12 +274,23 @@ class Conductor:
         self.run.finished_at = datetime.fromisoformat(ended["finishedAt"])
         self.run.revision = self._state.revision
 
-    def _word(self, settlement: Settlement | None, decide: Decision, *, plant: bool) -> "_Wording":
-        """Decide on the state that the settlement brings about, and word it for the database."""
+    def _offer(self, wanted: int) -> tuple[list[Item], int]:
+        """Candidates to claim, and how many of them at most: several where they are quick, else one.
+
+        Others may be quicker to take that one, so where there are others there are more candidates for it.
+        """
+        ready = self._state.ready(wanted)
+        quick = self._pace.together([self.node(item) for item in ready])
+        if quick > 1 or not ready:
+            return ready[:quick], quick
+        return self._state.ready(CANDIDATES if self._dispatcher else 1), 1
+
+    def _word(self, settlements: Sequence[Settlement], decide: Decision, *, plant: bool) -> "_Wording":
+        """Decide on the state that the settlements bring about, and word it for the database."""
         wording = _Wording(self, self._state)
         if plant:
             wording.plant()
-        if settlement is not None:
+        for settlement in settlements:
             wording.settle(settlement.claim.item, self._settle(settlement))
         for moves in decide(self._state):
             wording.carry_out(moves)
@@ -298,24 +322,28 @@ class Conductor:
         return retry_delay_ms(self.node(claim.item), failures=failures, uniform=jitter)
 
     def _write(
-        self, call: Mapping[str, Any], records: str | None, settlement: Settlement | None, ready: Mapping[Item, int]
+        self,
+        call: Mapping[str, Any],
+        records: store.Records,
+        settlements: Sequence[Settlement],
+        ready: Mapping[Item, int],
     ) -> store.Answer:
-        ir = settlement.ir_text if settlement and not settlement.reused else None
-        outputs = settlement.outputs if settlement else ()
-        cache_key = settlement.cache_key if settlement else ""
+        with_more = [one for one in settlements if one.outputs or one.cache_key]
         ends_design = "finish" in call and self.run.design_split_id is not None
         passes_on = self._dispatcher is not None and len(ready) > call.get("claimLimit", 0)
-        if not outputs and not ends_design and not passes_on and not cache_key:
-            return store.carry(call, records, ir)
+        if not with_more and not ends_design and not passes_on:
+            return store.carry(call, records)
         with transaction.atomic():
-            if settlement is not None and outputs:
-                write_outputs(self.run, settlement.claim, outputs)
-            answer = store.carry(call, records, ir)
+            for settlement in with_more:
+                if settlement.outputs:
+                    write_outputs(self.run, settlement.claim, settlement.outputs)
+            answer = store.carry(call, records)
             if answer.outcome != "done":
                 transaction.set_rollback(True)
                 return answer
-            if settlement is not None and cache_key:
-                _keep_for_later(settlement)
+            for settlement in with_more:
+                if settlement.cache_key:
+                    _keep_for_later(settlement)
             self._pass_on(ready, answer)
             if ends_design:
                 refresh_design(self.run, call["finish"]["status"])
@@ -417,14 +445,14 @@ def _keep_for_later(settlement: Settlement) -> None:
 
 
 class _Wording:
-    """Moves, carried out on the rows in memory and worded for ``pipelines_carry``."""
+    """Moves, carried out on the rows in memory and worded for ``pipelines_carry_on``."""
 
     def __init__(self, conductor: Conductor, state: RunState) -> None:
         self.ready: dict[Item, int] = {}
         """What becomes ready, and in how many milliseconds."""
         self._conductor = conductor
         self._state = state
-        self._settle_words: dict[str, Any] | None = None
+        self._settles: list[dict[str, Any]] = []
         self._update: list[dict[str, Any]] = []
         self._insert: dict[Item, dict[str, Any]] = {}
         self._finish: str | None = None
@@ -437,7 +465,7 @@ class _Wording:
 
     def settle(self, item: Item, words: dict[str, Any]) -> None:
         delay = words.get("delayMs")
-        self._settle_words = words
+        self._settles.append(words)
         self._state.put(item, status=str(words["status"]), backs_off=bool(delay))
         if delay is not None:
             self.ready[item] = delay
@@ -460,8 +488,8 @@ class _Wording:
     @property
     def call(self) -> dict[str, Any]:
         """What the database is asked to do."""
-        words = {"settle": self._settle_words, "update": self._update, "insert": list(self._insert.values())}
-        call = {name: word for name, word in words.items() if word}
+        words = {"settles": self._settles, "update": self._update, "insert": list(self._insert.values())}
+        call: dict[str, Any] = {name: word for name, word in words.items() if word}
         if self._finish is not None:
             call["finish"] = {"status": self._finish}
         run = self._conductor.run

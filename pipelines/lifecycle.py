@@ -1,4 +1,4 @@
-"""The life of one step, from claim to what comes next.
+"""The life of a step, from claim to what comes next.
 
 1. claim the ``StepRun`` (``Conductor.claim``); 2. run the step; 3. validate its IR; 4. measure it; 5. write the domain
 outputs; 6. link each; 7. mirror into the audit log, settle, and decide what starts next. What 3 to 7 write is one
@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -34,12 +35,14 @@ from pipelines.errors import ResultsPruned
 from pipelines.isolation.parent import StepCrashed, StepProcessDied
 from pipelines.outages import OUTAGE, through_outages
 from pipelines.outputs import delete_files, store_files
+from pipelines.pace import QUICK_MS
 from pipelines.registry import UnknownHandlerError, handler, handler_path
 from pipelines.steps.contract import Prompted, StepError, StepResult, seen_by
 
 logger = logging.getLogger(__name__)
 
 MAX_IR_BYTES = 20_000_000
+MAX_SHARED_IR_BYTES = 100_000
 
 
 class _Ran(NamedTuple):
@@ -69,6 +72,31 @@ def execute(
         return accept(conductor, settlement, claim_next=0 if settlement.kind == "released" else claim_next)
     except ResultsPruned:
         return execute(conductor, claim, guarded=guarded, claim_next=claim_next, afresh=True)
+
+
+def execute_all(
+    conductor: Conductor, claims: Sequence[Claim], *, guarded: bool = False, claim_next: int = 0
+) -> Settled:
+    """Take claimed steps through their lives one after another, and settle them together; else as ``execute``.
+
+    They were claimed at once because they were thought to be quick. Where one isn't, those behind it are given back.
+    """
+    if len(claims) == 1:
+        return execute(conductor, claims[0], guarded=guarded, claim_next=claim_next)
+    settlements = []
+    slow = False
+    with ExitStack() as leases:
+        attempts = [leases.enter_context(held(claim, timeout_ms=None)) for claim in claims]
+        for attempt in attempts:
+            settlement = (
+                _passed_by(attempt)
+                if slow or attempt.released
+                else run_attempt(conductor, attempt.claim, attempt, guarded=guarded)
+            )
+            if settlement is not None:
+                settlements.append(settlement)
+                slow = slow or settlement.duration_ms > QUICK_MS
+    return _accept_all(conductor, settlements, claim_next)
 
 
 def run_attempt(
@@ -169,19 +197,47 @@ def _judge(conductor: Conductor, claim: Claim, ran: _Ran, sight: caching.Sight |
     )
 
 
+def _accept_all(conductor: Conductor, settlements: Sequence[Settlement], claim_next: int) -> Settled:
+    """Accept as many at once as can be; the last to be accepted claims what comes next."""
+    at_once = [one for one in settlements if _can_share(one)]
+    apart = [one for one in settlements if not _can_share(one)]
+    settled = Settled(False, [])
+    if at_once:
+        settled = _settle_at_once(conductor, at_once, 0 if apart else claim_next)
+        apart = apart if settled.accepted else [*at_once, *apart]
+    for number, settlement in enumerate(apart, 1):
+        settled = accept(conductor, settlement, claim_next=claim_next if number == len(apart) else 0)
+    return settled
+
+
+def _can_share(settlement: Settlement) -> bool:
+    """Whether it can be settled in one call with others: its records are few, and nothing of it lies outside them."""
+    small = len(settlement.ir_text or b"") <= MAX_SHARED_IR_BYTES
+    return small and not settlement.outputs and not settlement.cache_key and settlement.kind in ("", "released")
+
+
+def _settle_at_once(conductor: Conductor, settlements: Sequence[Settlement], claim_next: int) -> Settled:
+    """Settle all or none of them. What is wrong with one of them, each is told when it is accepted by itself."""
+    try:
+        return _settle_through_outages(conductor, settlements, claim_next)
+    except (DataError, IntegrityError, TypeError, ValueError):
+        logger.info("%d results of run %s are settled one by one", len(settlements), conductor.run.pk)
+        return Settled(False, [])
+
+
 def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0) -> Settled:
     """Write everything the attempt came to in one transaction; not accepted when its lease was lost meanwhile."""
     claim = settlement.claim
     stored = store_files(conductor.run, claim, settlement.outputs)
     try:
-        settled = _settle_through_outages(conductor, settlement, claim_next)
+        settled = _settle_through_outages(conductor, [settlement], claim_next)
     except (DataError, IntegrityError, TypeError, ValueError) as fault:
         logger.exception("what step %s of run %s handed over cannot be stored", claim.name, conductor.run.pk)
         delete_files(stored)
         message = f"What step {claim.name} handed over cannot be stored: {_first_line(fault)}"
         error = {"code": "output-unstorable", "message": message}
         failed = _settlement(conductor, claim, error=error, duration_ms=settlement.duration_ms)
-        return _settle_through_outages(conductor, failed, claim_next)
+        return _settle_through_outages(conductor, [failed], claim_next)
     except BaseException:
         delete_files(stored)
         raise
@@ -190,24 +246,24 @@ def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0)
     delete_files(stored)
     if settled.overdue:
         late = conductor.timed_out(claim, duration_ms=settlement.duration_ms)
-        return _settle_through_outages(conductor, late, claim_next)
+        return _settle_through_outages(conductor, [late], claim_next)
     logger.warning("a result of step %s of run %s came too late and was discarded", claim.name, conductor.run.pk)
     return settled
 
 
-def _settle_through_outages(conductor: Conductor, settlement: Settlement, claim_next: int) -> Settled:
+def _settle_through_outages(conductor: Conductor, settlements: Sequence[Settlement], claim_next: int) -> Settled:
     """Settle, also where the connection breaks: then the transaction may have been committed all the same.
 
-    In that case its records are there, and the attempt was accepted.
+    In that case its records are there, and the attempts were accepted.
     """
 
     def settle(broke: bool) -> Settled:
-        settled = conductor.settle(settlement, claim_next=claim_next)
-        if not settled.accepted and broke and _is_recorded(settlement):
+        settled = conductor.settle(*settlements, claim_next=claim_next)
+        if not settled.accepted and broke and any(map(_is_recorded, settlements)):
             return Settled(True, [])
         return settled
 
-    return through_outages(f"settling {settlement.claim.name}", settle)
+    return through_outages(f"settling {settlements[0].claim.name}", settle)
 
 
 def _is_recorded(settlement: Settlement) -> bool:
@@ -251,6 +307,15 @@ def _run(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool)
 def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:
     message = f"Step {claim.name} crashed ({kind}: {line}). The server's log has the details."
     return {"code": "step-crashed", "message": message}
+
+
+def _passed_by(attempt: Attempt) -> Settlement:
+    """Give back a claimed step that has not begun."""
+    claim = attempt.claim
+    if attempt.released:
+        return _released(claim)
+    message = f"{claim.name} was claimed together with a step that turned out slow, and was given back for others."
+    return Settlement(claim, 0.0, error={"code": "given-back", "message": message}, kind="released")
 
 
 def _released(claim: Claim) -> Settlement:

@@ -1,14 +1,14 @@
-"""The hot path's one door to PostgreSQL: the function ``pipelines_carry``, and reading a run's rows.
+"""The hot path's one door to PostgreSQL: the function ``pipelines_carry_on``, and reading a run's rows.
 
 ``sql/carry.sql`` says what the function takes and gives.
 """
 
 import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q
@@ -17,6 +17,7 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from monitoring import flags
+from pipelines.claims import Settlement
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
@@ -25,7 +26,7 @@ from pipelines.state import Row
 as_json = json.JSONEncoder(default=str, check_circular=False, separators=(",", ":")).encode
 """JSON text of rows; keys and times become strings."""
 
-CARRY = "SELECT pipelines_carry(%s, %s, %s)::text"
+CARRY = "SELECT pipelines_carry_on(%s, %s, %s)::text"
 UNSET = flags.State()
 MAX_RUNS = 100
 MAX_INT = 2_147_483_647
@@ -33,6 +34,18 @@ MAX_INT = 2_147_483_647
 KEPT = ("status", "held", "reason_code", "attempt", "lost_count", "released_count")
 DUE = Q(status=StepStatus.READY) & (Q(not_before=None) | Q(not_before__lte=Now()))
 LAPSED = Q(status=StepStatus.RUNNING) & (Q(lease_expires_at__lt=Now()) | Q(deadline__lt=Now()))
+
+
+class Records(NamedTuple):
+    """What attempts leave, as JSON text: ``rows`` by the names of ``pipelines_carry_on``, and a list of ``irs``."""
+
+    rows: str | None = None
+    irs: bytes | None = None
+
+
+NO_RECORDS = Records()
+ONE_EACH = {"artifact": "artifacts", "testRun": "testRuns"}
+"""The records of which an attempt leaves one, and what they are called together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +65,24 @@ class Answer:
     ended: Mapping[str, Any] | None = None
 
 
-def carry(call: Mapping[str, Any], records: str | None = None, ir: bytes | None = None) -> Answer:
-    """Make one call of ``pipelines_carry``; ``records`` and ``ir`` are JSON text. On its own it is a transaction."""
-    answer = _ask([_jsonb(as_json(call)), _jsonb(records), _jsonb(ir)])
+def records_of(settlements: Iterable[Settlement]) -> Records:
+    """All that these attempts leave."""
+    rows: dict[str, list[Any]] = {}
+    irs = []
+    for settlement in settlements:
+        for name, kept in settlement.records.items():
+            if name in ONE_EACH:
+                rows.setdefault(ONE_EACH[name], []).append(kept)
+            else:
+                rows.setdefault(name, []).extend(kept)
+        if settlement.ir_text is not None and "artifact" in settlement.records:
+            irs.append(settlement.ir_text)
+    return Records(as_json(rows) if rows else None, b"[%b]" % b",".join(irs) if irs else None)
+
+
+def carry(call: Mapping[str, Any], records: Records = NO_RECORDS) -> Answer:
+    """Make one call of ``pipelines_carry_on``. On its own it is a transaction."""
+    answer = _ask([_jsonb(as_json(call)), _jsonb(records.rows), _jsonb(records.irs)])
     moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],
@@ -91,7 +119,7 @@ def _ask(arguments: Sequence[Any]) -> Any:
 
 
 def by_column(row: Model) -> dict[str, Any]:
-    """A row that is to be made, as ``pipelines_carry`` takes it; columns that are null are left out."""
+    """A row that is to be made, as ``pipelines_carry_on`` takes it; columns that are null are left out."""
     columns = {str(field.column): getattr(row, field.attname) for field in row._meta.concrete_fields}
     return {column: value for column, value in columns.items() if value is not None}
 

@@ -15,10 +15,11 @@ from pipelines import admission
 from pipelines.attempts import under_way
 from pipelines.claims import Claim
 from pipelines.conductor import Conductor
-from pipelines.lifecycle import execute
+from pipelines.lifecycle import execute_all
 from pipelines.models import StepRun
 from pipelines.models.runs import RunStatus
 from pipelines.outages import through_outages
+from pipelines.pace import MOST
 from pipelines.scheduling import Item
 
 CARRY_SECONDS = 2.0
@@ -51,8 +52,8 @@ class Carrier:
     def _follow(self, conductor: Conductor, claims: list[Claim]) -> None:
         until = time.monotonic() + CARRY_SECONDS
         while claims:
-            more = 0 if self._stopping() or time.monotonic() > until else 1
-            claims = execute(conductor, claims[0], guarded=True, claim_next=more).claims
+            more = 0 if self._stopping() or time.monotonic() > until else MOST
+            claims = execute_all(conductor, claims, guarded=True, claim_next=more).claims
         if conductor.finished:
             self._forget(conductor)
             admission.admit_waiting(conductor.run.pool)

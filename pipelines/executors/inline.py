@@ -21,9 +21,10 @@ from django.db.models.functions import Now
 from config.clock import database_now
 from pipelines import admission
 from pipelines.conductor import Conductor
-from pipelines.lifecycle import execute
+from pipelines.lifecycle import execute_all
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
+from pipelines.pace import MOST
 
 Observer = Callable[[], None]
 
@@ -122,7 +123,7 @@ class _Crew:
             claims = self._conductor.claim(self._conductor.ready(1))
             while claims:
                 self._call_helpers()
-                claims = execute(self._conductor, claims[0], claim_next=1).claims
+                claims = execute_all(self._conductor, claims, claim_next=MOST).claims
         finally:
             with self._change:
                 self._working -= 1

@@ -1,10 +1,10 @@
--- One round trip of an executor: settle an attempt with all of its records, apply the moves that follow from it, and
+-- One round trip of an executor: settle attempts with all of their records, apply the moves that follow from it, and
 -- claim what this executor runs next. All of it happens, or none of it. Only this server's clock counts.
 --
 -- p, every part but runId optional:
 --   runId, revision   the run, and the revision from which the moves were computed
 --   run               the run's own row, by column, where this call makes it
---   settle            {id, token, status, error, reason, pastAttempt, lost, released, overdue, delayMs}; the last four
+--   settles           [{id, token, status, error, reason, pastAttempt, lost, released, overdue, delayMs}]; the last four
 --                     say how an attempt ended that did not end by itself, and when it is tried again
 --   update            [{id, status, held, reason_code, reason, error}]   rows of the run that move
 --   insert            [rows of pipelines_steprun]                        rows that a forEach adds
@@ -13,31 +13,31 @@
 --                     first; their status is `running`, and the fresh ones become ready in this call
 --   claimLimit        how many of the candidates to take; all where it is left out
 --   dequeue           true where claimed steps may have jobs in the queue, which then go
--- records: {artifact, metrics: [], testRun, testResults: [], prompts: [{promptData, promptResult}], logs: []}, as rows
---     of their tables
--- ir: the IR of the settled attempt, apart because it can be large.
+-- records: {artifacts: [], metrics: [], testRuns: [], testResults: [], prompts: [{promptData, promptResult}], logs: []},
+--     as rows of their tables
+-- irs: the IRs of the artifacts, in their order, apart because they can be large.
 --
 -- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], ended: {error, finishedAt},
 -- validationMode}. ended says how the run ended where it did; validationMode is the state of the flag IR_VALIDATION_MODE
 -- where something was claimed. outcome is
 --   done      everything was written
---   lost      the attempt no longer holds its lease, or the run has ended; nothing was written
---   overdue   its time was up; nothing was written, and it still holds its lease
+--   lost      an attempt no longer holds its lease, or the run has ended; nothing was written
+--   overdue   an attempt's time was up; nothing was written, and it still holds its lease
 --   stale     somebody else moved the run since `revision`; nothing was written, the moves must be computed anew
 -- rows are the run's rows that moved since `revision`, where others moved them; refused are candidates that others were
 -- quicker with, that are not due, or whose pool is full.
 --
 -- All rows that move do so in one UPDATE: PostgreSQL reads a table's check constraints anew for every statement, which
 -- was a fifth of the time. The plans are made once for a connection, and go by index whatever the statistics say.
-CREATE OR REPLACE FUNCTION pipelines_carry(p jsonb, records jsonb, ir jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION pipelines_carry_on(p jsonb, records jsonb, irs jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     run record;
     attempt record;
     candidate record;
-    settled constant jsonb := p -> 'settle';
-    settled_id constant uuid := (settled ->> 'id')::uuid;
+    settles constant jsonb := COALESCE(p -> 'settles', '[]');
+    settled_ids uuid[] := '{}';
     known constant integer := (p ->> 'revision')::integer;
     wanted integer := (p ->> 'claimLimit')::integer;
     moment timestamptz;
@@ -59,19 +59,25 @@ BEGIN
     moment := clock_timestamp();
     next_revision := run.revision + 1;
 
-    IF settled IS NOT NULL THEN
-        SELECT deadline, lease_expires_at, pool, weight INTO attempt FROM pipelines_steprun
-        WHERE id = settled_id AND status = 'running' AND lease_token = (settled ->> 'token')::uuid;
-        IF NOT FOUND THEN
+    FOR attempt IN
+        SELECT settle.words, s.id, s.deadline, s.lease_expires_at, s.pool, s.weight
+        FROM jsonb_array_elements(settles) AS settle(words)
+        LEFT JOIN pipelines_steprun s ON s.id = (settle.words ->> 'id')::uuid AND s.status = 'running'
+            AND s.lease_token = (settle.words ->> 'token')::uuid
+    LOOP
+        IF attempt.id IS NULL OR attempt.words ? 'lost' AND attempt.lease_expires_at >= moment THEN
             RETURN jsonb_build_object('outcome', 'lost', 'revision', run.revision);
         END IF;
-        IF settled ? 'lost' AND attempt.lease_expires_at >= moment THEN
-            RETURN jsonb_build_object('outcome', 'lost', 'revision', run.revision);
-        END IF;
-        IF attempt.deadline < moment AND NOT settled ?| ARRAY['lost', 'released', 'overdue'] THEN
+        IF attempt.deadline < moment AND NOT attempt.words ?| ARRAY['lost', 'released', 'overdue'] THEN
             RETURN jsonb_build_object('outcome', 'overdue', 'revision', run.revision);
         END IF;
-    END IF;
+        settled_ids := settled_ids || attempt.id;
+        IF attempt.pool <> '' THEN
+            in_pools := in_pools || jsonb_build_object(
+                attempt.pool, COALESCE((in_pools ->> attempt.pool)::integer, 0) - attempt.weight
+            );
+        END IF;
+    END LOOP;
 
     -- A call that only claims decides nothing, so it names no revision.
     IF run.revision <> known THEN
@@ -80,22 +86,23 @@ BEGIN
         );
     END IF;
 
-    IF records ? 'artifact' THEN
+    IF records ? 'artifacts' THEN
         INSERT INTO ir_schemas_irartifact (
             id, created_at, size_bytes, content_hash, step_run_id, attempt, ir_json, outcome, is_valid,
             validation_errors, error_count, schema_id, schema_definition_id, validation_mode, engine, engine_version
         )
-        SELECT a.id, moment, a.size_bytes, a.content_hash, a.step_run_id, a.attempt, ir, a.outcome, a.is_valid,
-               a.validation_errors, a.error_count, a.schema_id, a.schema_definition_id, a.validation_mode, a.engine,
+        SELECT a.id, moment, a.size_bytes, a.content_hash, a.step_run_id, a.attempt, irs -> (e.place - 1)::integer,
+               a.outcome, a.is_valid, a.validation_errors, a.error_count, a.schema_id, a.schema_definition_id, a.validation_mode, a.engine,
                a.engine_version
-        FROM jsonb_populate_record(NULL::ir_schemas_irartifact, records -> 'artifact') a;
+        FROM jsonb_array_elements(records -> 'artifacts') WITH ORDINALITY AS e(words, place),
+             jsonb_populate_record(NULL::ir_schemas_irartifact, e.words) a;
     END IF;
     IF records ? 'metrics' THEN
         INSERT INTO metrics_metricresult (id, created_at, step_run_id, attempt, metric_id, profile_id, value, passed, details)
         SELECT m.id, moment, m.step_run_id, m.attempt, m.metric_id, m.profile_id, m.value, m.passed, m.details
         FROM jsonb_populate_recordset(NULL::metrics_metricresult, records -> 'metrics') m;
     END IF;
-    IF records ? 'testRun' THEN
+    IF records ? 'testRuns' THEN
         INSERT INTO test_run (
             id, created_at, type, status, design_split_id, artifact_id, step_run_id, attempt, run_group_id, started_at,
             completed_at, summary, prompt_id, process_id, pipeline_id, model, provider, tokens_in, tokens_out,
@@ -108,7 +115,7 @@ BEGIN
                t.tokens_cached, t.tokens_reasoning, t.cost_usd, t.latency_ms, t.validation_passed, t.error_count,
                COALESCE(t.grade, ''), t.score_overall, t.score_html, t.score_accessibility, t.score_performance,
                t.score_hubspot, t.score_seo, t.score_tailwind
-        FROM jsonb_populate_record(NULL::test_run, records -> 'testRun') t
+        FROM jsonb_populate_recordset(NULL::test_run, records -> 'testRuns') t
         JOIN pipelines_steprun s ON s.id = t.step_run_id;
         INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)
         SELECT r.id, moment, r.test_run_id, r.name, r.status, r.duration_ms, r.details
@@ -148,12 +155,7 @@ BEGIN
                CASE WHEN i.status IN ('skipped', 'failed', 'completed', 'cancelled') THEN moment END, next_revision
         FROM jsonb_populate_recordset(NULL::pipelines_steprun, p -> 'insert') i;
     END IF;
-    IF settled IS NOT NULL THEN
-        moves := moves || settled;
-        IF attempt.pool <> '' THEN
-            in_pools := jsonb_build_object(attempt.pool, -attempt.weight);
-        END IF;
-    END IF;
+    moves := moves || settles;
     IF p ? 'claims' THEN
         IF p @? '$.claims[*].pool' THEN
             -- Whoever takes from a pool waits here for the others, so that two can't both take the last place.
@@ -176,7 +178,10 @@ BEGIN
                 CONTINUE;
             END IF;
             -- An attempt that is tried again at once brings along what it came to.
-            moves := moves || CASE WHEN candidate.id = settled_id THEN settled || candidate.words ELSE candidate.words END;
+            moves := moves || CASE WHEN candidate.id = ANY (settled_ids) THEN (
+                SELECT settle || candidate.words FROM jsonb_array_elements(settles) settle
+                WHERE (settle ->> 'id')::uuid = candidate.id
+            ) ELSE candidate.words END;
             wanted := wanted - 1;
             IF candidate.pool IS NOT NULL THEN
                 in_pools := in_pools || jsonb_build_object(
@@ -219,7 +224,7 @@ BEGIN
                 ORDER BY id, status = 'running' DESC
             ) m
             WHERE s.id = m.id AND (
-                m.status = 'running' OR m.id = settled_id
+                m.status = 'running' OR m.id = ANY (settled_ids)
                 OR s.finished_at IS NULL AND (s.status <> 'running' OR m.status = 'cancelled')
             )
             RETURNING s.id, s.attempt, s.status

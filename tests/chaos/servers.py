@@ -100,7 +100,7 @@ class BreakingConnection:
     def _pass_on(self, source: socket.socket, sink: socket.socket, asks: bool, breaks: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 20):
-                if asks and b"pipelines_carry" in data and b'"settle"' in data:
+                if asks and b"pipelines_carry_on" in data and b'"settles"' in data:
                     self._settled += 1
                     if self._settled % self._nth == 0:
                         breaks.set()

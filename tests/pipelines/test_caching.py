@@ -210,7 +210,7 @@ def test_a_result_that_goes_while_it_is_being_reused_is_made_anew(way: str) -> N
     gone: list[str] = []
 
     def take_away(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
-        if "pipelines_carry" in sql and '"settle"' in params[0].obj and not gone:
+        if "pipelines_carry_on" in sql and '"settles"' in params[0].obj and not gone:
             gone.append(way)
             elsewhere(first.delete if way == "deleted" else prune)
         return execute(sql, params, *rest)
