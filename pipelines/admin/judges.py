@@ -127,11 +127,16 @@ class JudgementAdmin(GatedAdmin, ReadOnlyAdmin):
     search_fields = ("=id", "=target_id", "=step_run__id", "judge__key", "reason")
     date_hierarchy = "created_at"
     fieldsets = (
-        (None, {"fields": ("judge", "outcome", "score", "passed", "reason", "error")}),
+        (None, {"fields": ("judge", "outcome", "score", "passed", "reason", "error", "agreement")}),
         ("About", {"fields": ("kind", "target_id", "step_run", "ground_truth")}),
         ("Asked", {"fields": ("prompt_data", "calls", "cost")}),
         ("Record", {"fields": ("id", "created_at")}),
     )
+
+    @admin.display(description="The judge")
+    def agreement(self, obj: Judgement) -> str:
+        """How far it agreed with reviewers when that was last worked out."""
+        return in_words(obj.judge.calibration)
 
     @admin.display(description="Score", ordering="score")
     def scored(self, obj: Judgement) -> str:

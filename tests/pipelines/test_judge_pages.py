@@ -169,6 +169,15 @@ def test_an_administrator_adds_a_judge_and_only_with_a_known_provider(client: Cl
     assert Judge.objects.get().prompt == prompt
 
 
+def test_a_judgements_page_says_how_far_its_judge_agrees(client: Client, boss: User, judge: Judge) -> None:
+    said = judge.judgements.earliest("pk")
+    url = reverse("admin:feedback_judgement_change", args=[said.pk])
+
+    assert "not calibrated against reviewers" in client.get(url).content.decode()
+    refresh_calibration(judge)
+    assert "agrees with reviewers on 67% of 3" in client.get(url).content.decode()
+
+
 def test_its_scores_on_a_runs_page_say_how_far_it_agrees(client: Client, boss: User, judge: Judge) -> None:
     refresh_calibration(judge)
     metric = factories.MetricDefinitionFactory(key=judge.metric_key)
