@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from config.json_html import code_html, json_html
-from config.json_lines import noted_lines
+from config.json_lines import lines_html, noted_lines
 from config.problems import DomainError
 from feedback.models import ReviewAnswer, ReviewAssignment
 from feedback.models.work import VERDICT_COLOURS
@@ -100,7 +100,8 @@ def _output(assignment: ReviewAssignment, content: Content) -> dict[str, Any]:
         "split": split,
         "module": module,
         "scores": row["scores"],
-        "lines": lines,
+        "lines": lines_html(lines),
+        "shown_lines": len(lines),
         "line_count": line_count,
         "fault_count": content.fault_count,
         "recorded_faults": content.faults,
