@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from config import features
 from config.admin_base import BaseAdmin, linked, rows_link
 from config.json_html import pretty_json
 from config.problems import DomainError
@@ -22,6 +23,7 @@ from metrics.documents import differences
 
 MOST_DIFFERENCES = 200
 MOST_TEXT = 500
+MOST_SETS = 20  # that the list offers to put answers into
 
 
 @admin.register(GroundTruth)
@@ -58,6 +60,14 @@ class GroundTruthAdmin(BaseAdmin):
 
     def is_frozen(self, obj: GroundTruth) -> bool:
         return True
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One action for each of the latest sets that are not frozen: which answers they take is chosen in the list."""
+        known: dict[str, Any] = super().get_actions(request)
+        if not (request.user.has_perm(CURATE) and features.is_open(request, features.REVIEW)):
+            return known
+        thawed = GroundTruthSet.objects.filter(frozen_at=None).order_by("-pk")[:MOST_SETS]
+        return {**known, **{f"put_into_{each.key}": _action_into(each) for each in thawed}}
 
     def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
         obj.created_by = request.user  # type: ignore[assignment]
@@ -102,6 +112,18 @@ class GroundTruthAdmin(BaseAdmin):
             "is_cut": len(found) > MOST_DIFFERENCES,
         }
         return TemplateResponse(request, "admin/feedback/groundtruth/compare.html", context)
+
+
+def _action_into(truth_set: GroundTruthSet) -> tuple[Any, str, str]:
+    def put(admin_page: GroundTruthAdmin, request: HttpRequest, truths: QuerySet[GroundTruth]) -> None:
+        try:
+            added = ground_truth.put_into_set(truth_set=truth_set, truths=truths.order_by("version"))
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, f"{truth_set} holds them now; {added} of its answers are new.")
+
+    return put, f"put_into_{truth_set.key}", f"Put into the set {truth_set}"
 
 
 def _row(difference: dict[str, Any]) -> dict[str, str]:

@@ -6,11 +6,15 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
+from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewAnswer, ReviewFeedback, ReviewItem
 from ir_schemas.models import IRArtifact
 from tests.factories import (
+    GroundTruthFactory,
+    GroundTruthSetFactory,
     PromptResultFactory,
     ReviewAnswerFactory,
     ReviewFeedbackFactory,
@@ -155,3 +159,22 @@ def test_where_reviewers_disagree_the_adjudicators_answer_becomes_ground_truth(c
 
     assert (truth["data"], truth["provenance"]["adjudicated"]) == ({"n": 3}, True)
     assert GroundTruth.objects.count() == 1
+
+
+def test_answers_are_put_into_a_set_by_whoever_may_curate(client: Client, curator: User) -> None:
+    truths = GroundTruthFactory.create_batch(2)
+    open_set, frozen = GroundTruthSetFactory(key="open"), GroundTruthSetFactory(key="frozen", frozen_at=timezone.now())
+    curator.user_permissions.add(Permission.objects.get(codename="view_groundtruth"))
+    reader = UserFactory(is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_groundtruth"))
+    url = reverse("admin:feedback_groundtruth_changelist")
+
+    def put(user: User, truth_set: GroundTruthSet) -> None:
+        client.force_login(user)
+        client.post(url, {"action": f"put_into_{truth_set.key}", "_selected_action": [truth.pk for truth in truths]})
+
+    put(reader, open_set)
+    put(curator, frozen)
+    assert not GroundTruthSetItem.objects.exists()
+    put(curator, open_set)
+    assert set(open_set.members.all()) == set(truths)
