@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextareaWidget
 
+from config import features
 from config.canonical import canonical_json
 from config.history import changes_of
 from config.json_html import code_html, json_html, pretty_json
@@ -244,6 +245,16 @@ class ReadOnlyAdmin(BaseAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class GatedAdmin:
+    """For a ``ModelAdmin``: the table is on no menu while the ``feature`` is off for who asks."""
+
+    feature = ""
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        perms: dict[str, bool] = super().get_model_perms(request)  # type: ignore[misc]
+        return perms if features.is_open(request, self.feature) else {}
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest
 from django.utils.module_loading import import_string
 
 REVIEW = "REVIEW_ENABLED"
+MONITORING = "MONITORING_API_ENABLED"
 
 
 def is_on(name: str, user: Any = None) -> bool:

@@ -220,6 +220,7 @@ if ALERT_WEBHOOK and not ALERT_WEBHOOK.startswith(("http://", "https://")):
     raise ImproperlyConfigured("ALERT_WEBHOOK must be an http or https address.")
 CLOSED_ROUTES = {
     "/api/monitoring/": "MONITORING_API_ENABLED",
+    "/admin/monitoring/alert": "MONITORING_API_ENABLED",
     "/api/review-queues": "REVIEW_ENABLED",
     "/api/review-items": "REVIEW_ENABLED",
     "/api/review-assignments": "REVIEW_ENABLED",

@@ -7,7 +7,18 @@ from django.db.models import Exists
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, chip, duration_text, linked, number_text
+from config import features
+from config.admin_base import (
+    BaseAdmin,
+    GatedAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    badge,
+    chip,
+    duration_text,
+    linked,
+    number_text,
+)
 from monitoring.alert_page import preview_page, shown
 from monitoring.alerts import open_firings
 from monitoring.figures_page import STEP, figures_page
@@ -122,9 +133,10 @@ class RollupMarkAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Alert)
-class AlertAdmin(BaseAdmin):
+class AlertAdmin(GatedAdmin, BaseAdmin):
     """Each alert with when it would have fired; the last look's state stands in the list."""
 
+    feature = features.MONITORING
     list_display = ("name", "state", "severity", "watched", "rule", "seen", "checked_at")
     list_select_related = ("metric", "prompt__process", "pipeline")
     list_filter = ("is_enabled", "severity", "watches")
@@ -184,7 +196,8 @@ class AlertAdmin(BaseAdmin):
 
 
 @admin.register(AlertFiring)
-class AlertFiringAdmin(ReadOnlyAdmin):
+class AlertFiringAdmin(GatedAdmin, ReadOnlyAdmin):
+    feature = features.MONITORING
     why_read_only = "When an alert fired is kept as it was seen."
     list_display = ("began_at", linked("alert"), "ended_at", "lasted", "why", "told_began", "told_ended")
     list_select_related = ("alert",)

@@ -89,8 +89,8 @@ def check_all(alerts: Iterable[Alert] | None = None) -> Iterator[Looked]:
 
 
 def check_lately() -> None:
-    """The workers' duty, once a minute while runs are logged: look at the alerts, and tell the webhook."""
-    if time.monotonic() < _Duty.next_at or not flags.is_on(flags.Key.PIPELINE_LOGGING_ENABLED):
+    """The workers' duty, once a minute while any runs are logged: look at the alerts, and tell the webhook."""
+    if time.monotonic() < _Duty.next_at or not flags.is_on_for_some(flags.Key.PIPELINE_LOGGING_ENABLED):
         return
     _Duty.next_at = time.monotonic() + DUTY_EVERY
     for _ in check_all():

@@ -142,6 +142,12 @@ def is_on(name: str, user: User | AnonymousUser | None = None) -> bool:
     return judge(key, state, subject(state, user_id=user_id)).is_on
 
 
+def is_on_for_some(key: Key) -> bool:
+    """Whether a switch is on for all or, by a rule, for anybody or anything."""
+    state = state_of(key)
+    return judge(key, state, Subject()).is_on or any(rule.value == "on" for rule in state.rules)
+
+
 def validation_mode(*overrides: str, prompt_id: uuid.UUID | None = None) -> Mode:
     """The first override that is not empty (a prompt's, a pipeline's), else the mode in force, for the prompt."""
     chosen = next((mode for mode in overrides if mode), None)

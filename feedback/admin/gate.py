@@ -1,13 +1,9 @@
 """What review adds to the admin stays out of its menus while review is switched off."""
 
-from django.http import HttpRequest
-
-from config import features
+from config import admin_base, features
 
 
-class GatedAdmin:
-    """For a ``ModelAdmin``: the table is on no menu while ``REVIEW_ENABLED`` is off."""
+class GatedAdmin(admin_base.GatedAdmin):
+    """As its base, by ``REVIEW_ENABLED``."""
 
-    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
-        perms: dict[str, bool] = super().get_model_perms(request)  # type: ignore[misc]
-        return perms if features.is_open(request, features.REVIEW) else {}
+    feature = features.REVIEW

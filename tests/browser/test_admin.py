@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import LazySettings
 from django.contrib import admin as django_admin
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -71,7 +72,8 @@ def faults(page: Page) -> list[str]:
 
 
 @each_screen
-def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
+def test_the_main_pages_are_accessible(admin: Admin, screen: Screen, settings: LazySettings) -> None:
+    settings.MONITORING_API_ENABLED = True
     run = full_run()
     artifact = factories.IRArtifactFactory(ir_json={"parts": [1, "two", None]})
     profile = factories.MetricProfileItemFactory().profile
@@ -99,7 +101,8 @@ def test_the_main_pages_are_accessible(admin: Admin, screen: Screen) -> None:
     assert admin.errors == []
 
 
-def test_the_preview_of_an_alert_follows_the_form(admin: Admin) -> None:
+def test_the_preview_of_an_alert_follows_the_form(admin: Admin, settings: LazySettings) -> None:
+    settings.MONITORING_API_ENABLED = True
     factories.TestRunFactory(status="failed", started_at=timezone.now() - timedelta(hours=3))
     page = admin.page()
     admin.open(page, reverse("admin:monitoring_alert_change", args=[factories.AlertFactory().pk]))
@@ -124,7 +127,7 @@ def test_the_login_page_is_accessible(admin: Admin, screen: Screen) -> None:
 
 @pytest.mark.parametrize("screen", [Screen(1440), Screen(390, dark=True)], ids=["desktop", "phone"])
 def test_every_list_is_accessible(admin: Admin, screen: Screen, settings: Any) -> None:
-    settings.REVIEW_ENABLED = True
+    settings.REVIEW_ENABLED = settings.MONITORING_API_ENABLED = True
     for factory in FACTORIES.values():
         factory()
     page = admin.page(screen)

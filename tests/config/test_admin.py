@@ -38,6 +38,7 @@ pytestmark = pytest.mark.django_db
 def everything_open(settings: LazySettings) -> None:
     """No flag hides a page."""
     settings.REVIEW_ENABLED = True
+    settings.MONITORING_API_ENABLED = True
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
@@ -16,7 +17,7 @@ from rest_framework.test import APIClient
 
 from monitoring import alerts
 from monitoring.alerts import check_all, preview
-from monitoring.flags import Key, set_flag
+from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import Alert, AlertFiring, TestRun
 from pipelines.executors.duties import look_once
 from tests.factories import (
@@ -38,6 +39,11 @@ PASSED, FAILED = TestRun.Status.PASSED, TestRun.Status.FAILED
 @pytest.fixture
 def logging_on() -> None:
     set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+
+
+@pytest.fixture(autouse=True)
+def open_to_all(settings: LazySettings) -> None:
+    settings.MONITORING_API_ENABLED = True
 
 
 def runs(*statuses: str, ago: timedelta = timedelta(minutes=5), **values: Any) -> None:
@@ -292,7 +298,9 @@ def test_a_worker_looks_once_a_minute_and_only_while_runs_are_logged(monkeypatch
     look_once()
     assert not AlertFiring.objects.exists()
 
-    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
+    # A canary is when they are needed most.
+    pipeline = PipelineDefinitionFactory()
+    add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.PIPELINE, target=pipeline, value="on", reason="canary")
     look_once()
     assert AlertFiring.objects.count() == 1
     Alert.objects.update(no_data="ok")
@@ -381,6 +389,20 @@ def test_the_page_shows_the_preview_of_the_saved_rule_and_of_the_one_being_writt
     assert "<b>" not in wrong.content.decode()
 
 
+@pytest.mark.parametrize("table", ["alert", "alertfiring"])
+def test_the_pages_are_hidden_but_from_those_they_are_open_to(
+    table: str, boss: User, client: Client, settings: LazySettings
+) -> None:
+    settings.MONITORING_API_ENABLED = False
+    path = reverse(f"admin:monitoring_{table}_changelist")
+    assert client.get(path).status_code == 404
+    assert path not in client.get("/admin/").content.decode()
+
+    add_rule(key=Key.MONITORING_API_ENABLED, who=Who.USER, target=boss, value="on", reason="canary")
+    assert client.get(path).status_code == 200
+    assert path in client.get("/admin/").content.decode()
+
+
 def test_the_preview_asks_for_permission(client: Client) -> None:
     client.force_login(UserFactory(is_staff=True))
 
@@ -403,7 +425,6 @@ def test_the_list_costs_the_same_however_many_there_are(
 
 
 def test_the_api_tells_alerts_and_firings() -> None:
-    set_flag(key=Key.MONITORING_API_ENABLED, value="on", reason="test")
     user = UserFactory()
     for name in ("view_alert", "view_alertfiring"):
         user.user_permissions.add(Permission.objects.get(codename=name))

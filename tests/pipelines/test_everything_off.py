@@ -10,21 +10,23 @@ import pytest
 from django.apps import apps
 from django.conf import LazySettings
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
 from config import env
 from ir_schemas.models import IRArtifact
+from monitoring import alerts
 from monitoring.flags import Key, set_flag
 from monitoring.models import FeatureFlag, FlagRule, TestRun
 from pipelines import engine
 from pipelines.errors import LoggingDisabled
 from pipelines.executors import inline
+from pipelines.executors.duties import look_once
 from pipelines.models import PipelineRun, PromptData
 from pipelines.steps.contract import StepContext, StepResult
 from tests.contract.test_legacy_reads import EXAMPLES, frozen
-from tests.factories import DesignSplitFactory, PipelineDefinitionFactory
+from tests.factories import AlertFactory, DesignSplitFactory, PipelineDefinitionFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
 
@@ -89,7 +91,11 @@ def test_a_legacy_answer_is_what_it_was_and_writes_nothing(name: str, api: APICl
     assert rows() == before
 
 
-def test_whatever_is_tried_no_new_table_is_written(api: APIClient, client: Client, seeded: None) -> None:
+def test_whatever_is_tried_no_new_table_is_written(
+    api: APIClient, client: Client, seeded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts._Duty, "next_at", 0.0)
+    AlertFactory(no_data="fire")
     design = DesignSplitFactory()
     definition = PipelineDefinitionFactory()
     before = rows()
@@ -99,7 +105,12 @@ def test_whatever_is_tried_no_new_table_is_written(api: APIClient, client: Clien
     assert api.post("/api/quality-runs", quality).status_code == 201
     refused = api.post("/api/pipelines/design_to_modules/runs", {"source": "https://example.org/"})
     assert (refused.status_code, refused.json()["code"]) == (409, "pipeline-logging-disabled")
-    assert api.get("/api/monitoring/test-runs").status_code == 404
+    for closed in ("/api/monitoring/test-runs", "/api/monitoring/alerts", "/api/monitoring/alert-firings"):
+        assert api.get(closed).status_code == 404
+    assert client.get("/admin/monitoring/alert/").status_code == 404
+    look_once()
+    with pytest.raises(CommandError):
+        call_command("check_alerts")
     for page in ("/admin/", "/admin/monitoring/testrun/figures", "/admin/monitoring/featureflag/"):
         assert client.get(page).status_code == 200
     call_command("fold_rollups", verbosity=0)

@@ -12,7 +12,14 @@ from django.utils import timezone
 from knox.models import AuthToken
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.factories import PipelineRunFactory, StepRunFactory, TestRunFactory, UserFactory
+from tests.factories import (
+    AlertFactory,
+    AlertFiringFactory,
+    PipelineRunFactory,
+    StepRunFactory,
+    TestRunFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +76,19 @@ def test_it_says_how_runs_steps_and_the_record_stand(client: Client) -> None:
     assert 0.95 < found["irline_test_run_seconds", "0.95", "ai"] < 1.05
 
 
+def test_alerts_that_are_on_say_whether_they_fire(client: Client) -> None:
+    AlertFiringFactory(alert=AlertFactory(name="fires", severity="critical"))
+    AlertFiringFactory(alert=AlertFactory(name="is over"), ended_at=timezone.now())
+    AlertFactory(name="off", is_enabled=False)
+
+    found = figures(client)
+
+    assert {key: value for key, value in found.items() if key[0] == "irline_alert_firing"} == {
+        ("irline_alert_firing", "critical", "fires"): 1,
+        ("irline_alert_firing", "is over", "warning"): 0,
+    }
+
+
 def test_requests_are_timed_by_route_and_never_by_address(client: Client) -> None:
     before = figures(client).get(("irline_http_request_seconds_count", "2xx", "GET", "healthz"), 0)
     client.get("/healthz")
@@ -90,5 +110,6 @@ def test_it_costs_the_same_whatever_there_is(client: Client) -> None:
 
     before = queries()
     PipelineRunFactory.create_batch(5)
+    AlertFactory.create_batch(5)
 
-    assert queries() == before <= 9
+    assert queries() == before <= 10

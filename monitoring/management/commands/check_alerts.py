@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 checked_url(webhook)
         except DomainError as refusal:
             raise CommandError(refusal.message, returncode=BAD_INPUT) from refusal
-        if not flags.is_on(flags.Key.PIPELINE_LOGGING_ENABLED):
+        if not flags.is_on_for_some(flags.Key.PIPELINE_LOGGING_ENABLED):
             raise CommandError(
                 "Nothing is looked at, as PIPELINE_LOGGING_ENABLED is off. Switch it on with manage.py flags set "
                 "PIPELINE_LOGGING_ENABLED on --reason …",
