@@ -88,5 +88,14 @@ class KeysetPagination(BasePagination):
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
 
 
+class OldestFirst(KeysetPagination):
+    """The other way round: for what is read in the order in which it was written."""
+
+    ordering = ("pk",)
+
+    def after(self, queryset: Any, place: bytes) -> Any:
+        return queryset.filter(pk__gt=uuid.UUID(bytes=place))
+
+
 def _parameter(name: str, about: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}

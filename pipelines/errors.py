@@ -60,6 +60,12 @@ class NotWaiting(DomainError):
     code = "step-not-waiting"
 
 
+class PoolInUse(DomainError):
+    """A pool that is to go and that a pipeline or an active version still names."""
+
+    code = "pool-in-use"
+
+
 class IdempotencyConflict(DomainError):
     """The key was used for a run with other inputs."""
 

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
 from config.problems import DomainError
+from pipelines import pools
 from pipelines.admin.operating.starting import start_page
 from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
@@ -39,6 +40,19 @@ class ConcurrencyPoolAdmin(BaseAdmin):
     list_display = ("key", "limit", "description")
     search_fields = ("key", "description")
     ordering = ("key",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """DAGs name a pool by its key, so that stays."""
+        return () if obj is None else ("key",)
+
+    def save_model(self, request: HttpRequest, obj: ConcurrencyPool, form: Any, change: bool) -> None:
+        pools.save_pool(obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What names a pool keeps it."""
+        *found, protected = super().get_deleted_objects(objs, request)
+        users = [str(version) for pool in objs for version in pools.named_by(pool)]
+        return (*found, [*protected, *users])
 
 
 @admin.register(PipelineDefinition)

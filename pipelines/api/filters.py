@@ -74,3 +74,12 @@ class StepRunFilter(filters.FilterSet):  # type: ignore[misc]
     pipelineRunId = filters.UUIDFilter(field_name="pipeline_run_id")
     nodeKey = TextFilter(field_name="node_key")
     status = filters.ChoiceFilter(choices=StepRun.Status.choices)
+
+
+class StepLogFilter(filters.FilterSet):  # type: ignore[misc]
+    attempt = filters.NumberFilter(min_value=1, max_value=32_767)
+    after = filters.UUIDFilter(field_name="pk", lookup_expr="gt", help_text="The id of the last line that is known.")
+
+
+class PoolFilter(filters.FilterSet):  # type: ignore[misc]
+    key = TextFilter()

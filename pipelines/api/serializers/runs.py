@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from config.idempotency import MAX_KEY
 from pipelines.approvals import MAX_COMMENT
-from pipelines.models import PipelineRun, StepRun
+from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import OutputType, StepStatus
 from pipelines.selectors import run_report, step_report
 
@@ -132,6 +132,17 @@ class StepRunSerializer(StepReportSerializer):
 
     def to_representation(self, instance: StepRun) -> dict[str, Any]:
         return super().to_representation({**step_report(instance), "pipelineRunId": instance.pipeline_run_id})
+
+
+class StepLogSerializer(serializers.ModelSerializer[StepLog]):
+    """A line that a step wrote while it ran."""
+
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+
+    class Meta:
+        model = StepLog
+        fields = ("id", "attempt", "message", "createdAt")
+        read_only_fields = fields
 
 
 class IRSerializer(serializers.Serializer[Any]):

@@ -9,10 +9,12 @@ from pipelines.api.viewsets.designs import (
     ValidationResultViewSet,
 )
 from pipelines.api.viewsets.evaluations import EvaluationViewSet
-from pipelines.api.viewsets.runs import PipelineRunViewSet, StepRunViewSet
+from pipelines.api.viewsets.pools import ConcurrencyPoolViewSet
+from pipelines.api.viewsets.runs import PipelineRunViewSet, StepLogViewSet, StepRunViewSet
 from pipelines.api.viewsets.schedules import PipelineScheduleViewSet
 
 __all__ = [
+    "ConcurrencyPoolViewSet",
     "DesignSplitViewSet",
     "EvaluationViewSet",
     "GeneratedArtifactViewSet",
@@ -22,6 +24,7 @@ __all__ = [
     "PipelineVersionViewSet",
     "PipelineViewSet",
     "SplitAssetViewSet",
+    "StepLogViewSet",
     "StepRunViewSet",
     "ValidationResultViewSet",
 ]

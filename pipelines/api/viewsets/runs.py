@@ -6,11 +6,14 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ReadOnlyModelViewSet
+from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from config.idempotency import idempotency_key
+from config.pagination import OldestFirst
 from config.permissions import holds
 from config.problems import NotFound
 from config.renderers import ZipRenderer
@@ -20,7 +23,7 @@ from pipelines.api import filters
 from pipelines.api.requests import IDEMPOTENCY_KEY, OPERATE, read_body, signed_in, started
 from pipelines.api.serializers import runs as serializers
 from pipelines.executors import carry_on
-from pipelines.models import PipelineRun, StepRun
+from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.packaging import modules_zip
 from pipelines.selectors import with_records
 
@@ -143,3 +146,21 @@ class StepRunViewSet(ReadOnlyModelViewSet[StepRun]):
         run = engine.approve(step_run_id=step_run.pk, user=signed_in(request), approve=approve, comment=comment)
         carry_on(run.pk)
         return Response(self.get_serializer(self.get_object()).data)
+
+
+class StepLogViewSet(ListModelMixin, GenericViewSet[StepLog]):
+    """What a step said while it ran, of all its attempts, the oldest line first."""
+
+    queryset = StepLog.objects.all()
+    serializer_class = serializers.StepLogSerializer
+    pagination_class = OldestFirst
+    filterset_class = filters.StepLogFilter
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(step_run=self.kwargs.get("step_run"))
+
+    @extend_schema(operation_id="stepRunsLogs")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Lines of a step. To follow one that runs, ask with `after` and the id of the last line you have."""
+        get_object_or_404(StepRun.objects.only("pk"), pk=kwargs["step_run"])
+        return super().list(request, *args, **kwargs)
