@@ -1,10 +1,12 @@
 """Runs that start by the clock."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from config.clock import database_now
@@ -13,12 +15,14 @@ from monitoring import flags
 from pipelines import cron, definitions, starting
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun, PipelineSchedule
-from pipelines.outages import OUTAGE
+from pipelines.outages import OUTAGE, through_outages
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 20
 """How many schedules one look fires, so that whoever looks comes back to its other duties."""
+TAKEN_FOR = timedelta(minutes=5)
+"""Longer than any page takes to be fetched."""
 GIVEN = (
     "name", "pipeline", "pipeline_version", "cron", "timezone", "source_url", "inputs", "params", "priority", "enabled",
     "created_by",
@@ -56,54 +60,78 @@ def next_times(schedule: PipelineSchedule, count: int = 5) -> list[datetime]:
     return cron.next_slots(schedule.cron, schedule.timezone, database_now(), count)
 
 
+def is_any_due() -> bool:
+    """Whether ``fire_due`` has something to do."""
+    return _due().exists()
+
+
 def fire_due(limit: int = MOST_AT_ONCE) -> int:
     """Start what is due, each time once however many look at the same moment; how many times came.
 
     Of the times that passed while nobody looked the latest alone starts a run. While no pipeline may run nothing is
-    taken, so that the latest time starts its run when they may again.
+    taken, so that the latest time starts its run when they may again. A page is fetched outside of any transaction;
+    should whoever fetches it die, another takes the time up once ``TAKEN_FOR`` is over.
     """
     fired = 0
-    if _due().exists() and flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        while fired < limit and _fire_one():
+    if is_any_due() and flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
+        while fired < limit and (schedule := _take_one()) is not None:
+            through_outages("firing a schedule", partial(_fire, schedule))
             fired += 1
     return fired
 
 
-def _due() -> Any:
-    return PipelineSchedule.objects.filter(next_run_at__lte=Now()).order_by("next_run_at")
+def _due() -> QuerySet[PipelineSchedule]:
+    free = Q(taken_until=None) | Q(taken_until__lte=Now())
+    return PipelineSchedule.objects.filter(free, next_run_at__lte=Now()).order_by("next_run_at")
 
 
 @transaction.atomic
-def _fire_one() -> bool:
-    """Take one schedule that is due; its run and its next time are committed together. False where there is none."""
+def _take_one() -> PipelineSchedule | None:
+    """A schedule that is due and that nobody else has taken; it is the caller's until ``taken_until``."""
     schedules = _due().select_related("pipeline", "pipeline_version__pipeline", "created_by")
     schedule = schedules.select_for_update(of=("self",), skip_locked=True).first()
-    if schedule is None:
-        return False
-    now = database_now()
-    slot = max(cron.latest_slot(schedule.cron, schedule.timezone, now), schedule.next_run_at)
-    schedule.last_missed = cron.count_slots(schedule.cron, schedule.timezone, schedule.next_run_at, slot)
-    schedule.last_run, schedule.last_error = _start(schedule, slot)
-    schedule.last_slot = slot
-    [schedule.next_run_at] = cron.next_slots(schedule.cron, schedule.timezone, now)
-    schedule.save(update_fields=["last_missed", "last_run", "last_error", "last_slot", "next_run_at"])
-    return True
+    if schedule is not None:
+        schedule.taken_until = database_now() + TAKEN_FOR
+        schedule.save(update_fields=["taken_until"])
+    return schedule
+
+
+def _fire(schedule: PipelineSchedule, _broke: bool) -> None:
+    """Start the run of the latest time that has come, and note what became of it.
+
+    Should this end halfway, the key has whoever takes the same time up again find the run that was started.
+    """
+    due = schedule.next_run_at
+    assert due is not None  # noqa: S101 - it was due
+    looked = database_now()
+    slot = max(cron.latest_slot(schedule.cron, schedule.timezone, looked), due)
+    run, error = _start(schedule, slot)
+    with transaction.atomic():
+        mine = PipelineSchedule.objects.filter(pk=schedule.pk, taken_until=schedule.taken_until)
+        now = mine.select_for_update().first()
+        if now is None:
+            return
+        now.taken_until = None
+        now.last_run, now.last_error, now.last_slot = run, error, slot
+        now.last_missed = cron.count_slots(schedule.cron, schedule.timezone, due, slot)
+        if now.next_run_at == due:
+            [now.next_run_at] = cron.next_slots(now.cron, now.timezone, looked)
+        now.save(update_fields=["taken_until", "last_run", "last_error", "last_slot", "last_missed", "next_run_at"])
 
 
 def _start(schedule: PipelineSchedule, slot: datetime) -> tuple[PipelineRun | None, dict[str, Any] | None]:
     """The run, or why there is none. Whatever goes wrong must not keep the other schedules from their turn."""
     try:
-        with transaction.atomic():
-            run = starting.start(
-                version=schedule.pipeline_version or definitions.active_version(schedule.pipeline.key),
-                source=schedule.source_url or None,
-                inputs=schedule.inputs,
-                params=schedule.params,
-                started_by=schedule.created_by,
-                run_group_id=schedule.pk,
-                idempotency_key=f"schedule:{schedule.pk}:{slot.isoformat()}",
-                priority=schedule.priority,
-            )
+        run = starting.start(
+            version=schedule.pipeline_version or definitions.active_version(schedule.pipeline.key),
+            source=schedule.source_url or None,
+            inputs=schedule.inputs,
+            params=schedule.params,
+            started_by=schedule.created_by,
+            run_group_id=schedule.pk,
+            idempotency_key=f"schedule:{schedule.pk}:{slot.isoformat()}",
+            priority=schedule.priority,
+        )
     except OUTAGE:
         raise
     except DomainError as refusal:

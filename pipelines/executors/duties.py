@@ -1,5 +1,7 @@
 """What a worker does beside its steps, again and again."""
 
+from collections.abc import Callable
+
 from monitoring.alerts import check_lately
 from monitoring.rollups import fold_marked
 from pipelines import schedules
@@ -12,10 +14,10 @@ DAYS_FOLDED = 1
 """At a time, so that a month of runs that was just loaded does not keep the other duties waiting."""
 
 
-def look_once() -> Swept:
-    """Do what is due of the duties: what was left behind first, then what the clock starts."""
+def look_once(fire: Callable[[], object] = schedules.fire_due) -> Swept:
+    """Do what is due of the duties: what was left behind first, then ``fire`` what the clock starts."""
     swept = sweeper.sweep()
-    schedules.fire_due()
+    fire()
     evaluations.look()
     fill_lately()
     fold_marked(DAYS_FOLDED)

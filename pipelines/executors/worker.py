@@ -15,7 +15,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 
-from pipelines import store
+from pipelines import schedules, store
 from pipelines.executors import duties
 from pipelines.executors.distributed import Carrier, give_back
 
@@ -23,6 +23,8 @@ logger = logging.getLogger("pipelines.worker")
 
 POLL_SECONDS = 0.2
 """Wake-ups get lost where several jobs run at once, so the queue is also asked this often."""
+MOST_FIRING = 4
+"""Schedules whose pages one worker fetches at the same time."""
 RESTART_PAUSE = 0.5
 LONGEST_RESTART_PAUSE = 5.0
 SETTLE_SECONDS = 5.0
@@ -43,6 +45,7 @@ class Worker:
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake_up = asyncio.Event()
+        self._clock = _Clock()
         self._carrier = Carrier(self._stopping.is_set, frozenset(queues))
 
     def run(self) -> None:
@@ -132,11 +135,34 @@ class Worker:
     def _sweep(self) -> None:
         while not self._stopping.wait(settings.PIPELINE_SWEEP_MS / 1000):
             try:
-                duties.look_once()
+                duties.look_once(fire=self._clock.look)
             except Exception:
                 logger.exception("sweeping failed, trying again")
                 connection.close()
         connection.close()
+
+
+class _Clock:
+    """Fires schedules in threads of their own, as the pages they fetch may be slow and the sweeper must not wait."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+
+    def look(self) -> None:
+        """See to it that what is due is fired; those who look again while a page is fetched fire the others."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) < MOST_FIRING and schedules.is_any_due():
+            thread = threading.Thread(target=self._fire, name="clock", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _fire(self) -> None:
+        try:
+            schedules.fire_due()
+        except Exception:
+            logger.exception("schedules could not be fired, trying again")
+        finally:
+            connection.close()
 
 
 def _queue_connector() -> PsycopgConnector:

@@ -11,11 +11,12 @@ from pipelines.models.definitions import PipelineDefinition, PipelineVersion
 from pipelines.models.runs import PipelineRun
 
 
-@pghistory.track(exclude=["created_at"])
+@pghistory.track(exclude=["created_at", "taken_until"])
 class PipelineSchedule(Record):
     """Starts a run of a pipeline whenever its cron expression says so. Its runs carry its id as their run group.
 
-    The ``last_…`` columns say what became of the latest time that came; the row's history has those before it.
+    The ``last_…`` columns say what became of the latest time that came; the row's history has those before it. While
+    ``taken_until`` lies ahead somebody is starting its run.
     """
 
     name = models.CharField(max_length=200, unique=True)
@@ -43,6 +44,7 @@ class PipelineSchedule(Record):
     priority = models.SmallIntegerField(default=0)
     enabled = models.BooleanField(default=True)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    taken_until = models.DateTimeField(null=True, blank=True, editable=False)
     last_slot = models.DateTimeField(null=True, blank=True, editable=False, help_text="The time that last came.")
     last_run = models.ForeignKey(
         PipelineRun, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
+from pipelines import schedules
 from pipelines.executors.queue import TASK
-from pipelines.models import PipelineRun, StepRun
+from pipelines.models import PipelineRun, PipelineSchedule, StepRun
 from tests.chaos import building
 from tests.chaos.processes import (
     PATIENCE,
@@ -24,6 +26,7 @@ from tests.chaos.processes import (
     workers,
 )
 from tests.chaos.soundness import check_sound
+from tests.pipelines.slow_site import SlowSite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,6 +143,27 @@ def test_a_job_that_no_worker_was_told_of_is_found(surroundings: dict[str, str],
 
     counts = check_sound("a job that no worker was told of")
     assert counts["runs completed"] == len([told, untold])
+
+
+def test_a_slow_page_of_a_schedule_keeps_a_worker_from_no_other_duty(
+    surroundings: dict[str, str], settings: Any
+) -> None:
+    with SlowSite() as site:
+        pipeline = building.pipeline({"key": "a"}).pipeline
+        schedule = PipelineSchedule(name="slow", pipeline=pipeline, cron="30 2 * * *", source_url=site.url)
+        schedules.save_schedule(schedule)
+        PipelineSchedule.objects.update(next_run_at=Now())
+        with workers(1, {**surroundings, "DESIGN_ALLOW_PRIVATE_ADDRESSES": "true"}):
+            assert site.asked.wait(PATIENCE)
+            settings.PIPELINE_EXECUTOR = "inline"
+            swept = building.start(building.diamond())
+            wait_until(all_ended)
+            assert [run.pk for run in PipelineRun.objects.all()] == [swept.pk]
+            site.answers.set()
+            wait_until(lambda: PipelineRun.objects.filter(status="completed").count() == 2)
+
+    check_sound("a schedule whose page is slow")
+    assert PipelineRun.objects.filter(run_group_id=schedule.pk).count() == site.count == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Runs that start by the clock: once for each time, however many look, and for the latest where nobody looked."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,12 +17,13 @@ from rest_framework.test import APIClient
 
 from config.problems import InvalidInput
 from monitoring.flags import Key, set_flag
-from pipelines import schedules
+from pipelines import cron, engine, schedules
 from pipelines.executors import duties
 from pipelines.models import PipelineRun, PipelineSchedule
 from tests.factories import PipelineScheduleFactory, UserFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
+from tests.pipelines.slow_site import PATIENCE, SlowSite
 
 pytestmark = pytest.mark.django_db
 several_connections = pytest.mark.django_db(transaction=True)
@@ -147,6 +149,78 @@ def test_a_run_that_cannot_start_is_noted_and_the_next_schedule_has_its_turn() -
     assert broken.last_run is None
     assert broken.last_error["code"].startswith("url-")
     assert PipelineRun.objects.get().run_group_id == fine.pk
+
+
+@several_connections
+def test_a_slow_page_is_fetched_once_and_holds_nobody_up(settings: Any) -> None:
+    settings.DESIGN_ALLOW_PRIVATE_ADDRESSES = True
+    with SlowSite() as site, ThreadPoolExecutor() as crew:
+        slow = scheduled("30 2 * * *", source_url=site.url)
+        free = schedules.save_schedule(PipelineSchedule(name="free", pipeline=slow.pipeline, cron="30 2 * * *"))
+        overdue(slow, timedelta(days=2))
+        first = crew.submit(look)
+        assert site.asked.wait(PATIENCE)
+        overdue(free, timedelta(days=2))
+
+        others = [crew.submit(look) for _ in range(5)]
+
+        assert sum(other.result(PATIENCE) for other in others) == 1
+        assert PipelineRun.objects.get().run_group_id == free.pk
+        with transaction.atomic():
+            PipelineSchedule.objects.select_for_update(nowait=True).get(pk=slow.pk)
+        site.answers.set()
+        assert first.result(PATIENCE) == 1
+
+    slow.refresh_from_db()
+    assert site.count == 1
+    assert slow.last_run is not None
+    assert slow.last_run.inputs == {"source": site.url}
+    assert PipelineRun.objects.count() == 2
+    assert schedules.fire_due() == 0
+
+
+@several_connections
+def test_a_schedule_that_is_changed_while_its_page_is_fetched_keeps_the_change(settings: Any) -> None:
+    settings.DESIGN_ALLOW_PRIVATE_ADDRESSES = True
+    with SlowSite() as site, ThreadPoolExecutor() as crew:
+        schedule = scheduled("30 2 * * *", source_url=site.url)
+        overdue(schedule, timedelta(days=2))
+        firing = crew.submit(look)
+        assert site.asked.wait(PATIENCE)
+        changed = PipelineSchedule.objects.get()
+        changed.enabled = False
+        schedules.save_schedule(changed)
+        site.answers.set()
+        assert firing.result(PATIENCE) == 1
+
+    changed.refresh_from_db()
+    assert (changed.enabled, changed.next_run_at) == (False, None)
+    assert changed.last_run == PipelineRun.objects.get()
+
+
+def test_a_time_whose_taker_died_is_taken_up_again_and_its_run_is_found() -> None:
+    schedule = scheduled("30 2 * * *")
+    overdue(schedule, timedelta(days=2))
+    PipelineSchedule.objects.update(taken_until=timezone.now() + timedelta(minutes=1))
+    assert schedules.fire_due() == 0
+    latest = cron.latest_slot(schedule.cron, schedule.timezone, timezone.now())
+    key = f"schedule:{schedule.pk}:{latest.isoformat()}"
+    started = engine.start_run(version=schedule.pipeline.versions.get(), idempotency_key=key)
+
+    PipelineSchedule.objects.update(taken_until=timezone.now() - timedelta(seconds=1))
+
+    assert (schedules.fire_due(), schedules.fire_due()) == (1, 0)
+    schedule.refresh_from_db()
+    assert (schedule.last_run, schedule.taken_until) == (started, None)
+    assert PipelineRun.objects.count() == 1
+
+
+def look() -> int:
+    """Fire what is due, on a connection of its own."""
+    try:
+        return schedules.fire_due()
+    finally:
+        connection.close()
 
 
 def test_while_no_pipeline_may_run_a_time_waits() -> None:
