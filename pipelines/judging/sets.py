@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db.models import F
 
 from config.problems import DomainError
-from feedback.models import GroundTruth, GroundTruthSet, Judge, Judgement
+from feedback.models import Evaluation, GroundTruth, GroundTruthSet, Judge, Judgement
 from feedback.models.queues import ItemKind
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
@@ -34,10 +34,10 @@ class NotEvaluated(DomainError):
 class VersionScores:
     """By answer the score that the judge gave the version's output; None where it has none.
 
-    ``missing`` answers have no output of this version that was evaluated.
+    ``name`` is the version's, or the prompt's. ``missing`` answers have no output of it that was evaluated.
     """
 
-    version: PipelineVersion
+    name: str
     scores: Mapping[uuid.UUID, float | None]
     missing: int
 
@@ -78,20 +78,52 @@ def judge_set(
     Raises ``NotEvaluated`` where nothing was evaluated, and ``JudgeBusy``.
     """
     truths = list(truth_set.members.order_by("scope", "reference_id"))
-    outputs = {each.pk: _outputs(truth_set, truths, each) for each in (version, against) if each is not None}
-    for each in (version, against):
-        if each is not None and not outputs[each.pk]:
+    gave = [_Gave(str(each), _outputs(truth_set, truths, each)) for each in (version, against) if each is not None]
+    for each in gave:
+        if not each.outputs:
             raise NotEvaluated(
-                f"Nothing of {each} that is still stored was evaluated on {truth_set.key}. Do so first: "
-                f"manage.py evaluate --set {truth_set.key} --pipeline {each}"
+                f"Nothing of {each.name} that is still stored was evaluated on {truth_set.key}. Do so first: "
+                f"manage.py evaluate --set {truth_set.key} --pipeline {each.name}"
             )
+    return _judge(judge, truths, gave, limits, observe)
+
+
+def judge_evaluation(
+    *, judge: Judge, evaluation: Evaluation, limits: Limits = USUAL_LIMITS, observe: Observer | None = None
+) -> tuple[Worked, SetReport]:
+    """Judge the very outputs of an evaluation, of both its sides, that the judge has not judged yet.
+
+    Raises ``NotEvaluated`` for one that is not completed, and ``JudgeBusy``.
+    """
+    if evaluation.status != Evaluation.Status.COMPLETED:
+        raise NotEvaluated(
+            f"This evaluation is {evaluation.get_status_display().lower()}. Only completed ones can be judged."
+        )
+    items = list(evaluation.items.select_related("ground_truth").order_by("pk"))
+    gave = [_Gave(evaluation.candidate, _stored({item.ground_truth_id: item.step_run_id for item in items}))]
+    if evaluation.baseline:
+        made_by = {item.ground_truth_id: item.baseline_step_run_id for item in items}
+        gave.append(_Gave(evaluation.baseline, _stored(made_by)))
+    return _judge(judge, [item.ground_truth for item in items], gave, limits, observe)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gave:
+    """What one side gave, by answer."""
+
+    name: str
+    outputs: Mapping[uuid.UUID, IRArtifact]
+
+
+def _judge(
+    judge: Judge, truths: Sequence[GroundTruth], gave: Sequence[_Gave], limits: Limits, observe: Observer | None
+) -> tuple[Worked, SetReport]:
     worked = Worked()
-    work(judge, _subjects(judge, truths, list(outputs.values())), worked, limits, observe)
-    new = _scores(judge, truths, version, outputs[version.pk])
-    if against is None:
+    work(judge, _subjects(judge, truths, [each.outputs for each in gave]), worked, limits, observe)
+    new, *others = [_scores(judge, truths, each) for each in gave]
+    if not others:
         return worked, SetReport(new)
-    old = _scores(judge, truths, against, outputs[against.pk])
-    return worked, SetReport(new, old, _compared(old, new))
+    return worked, SetReport(new, others[0], _compared(others[0], new))
 
 
 def _outputs(
@@ -106,14 +138,18 @@ def _outputs(
         details__setKey=truth_set.key,
         details__groundTruthId__in=[str(truth.pk) for truth in truths],
     )
-    made_by = {
-        uuid.UUID(key): step for key, step in results.order_by("pk").values_list("details__groundTruthId", "step_run")
-    }
+    rows = results.order_by("pk").values_list("details__groundTruthId", "step_run")
+    return _stored({uuid.UUID(key): step_run_id for key, step_run_id in rows})
+
+
+def _stored(made_by: Mapping[uuid.UUID, uuid.UUID | None]) -> dict[uuid.UUID, IRArtifact]:
+    """By answer the output of its step run, where that is still stored; without the document, which may be large."""
+    wanted = [step_run_id for step_run_id in made_by.values() if step_run_id is not None]
     artifacts = IRArtifact.objects.filter(
-        step_run__in=made_by.values(), attempt=F("step_run__attempt"), ir_json__isnull=False
+        step_run__in=wanted, attempt=F("step_run__attempt"), ir_json__isnull=False
     ).defer("ir_json")
     by_step = {artifact.step_run_id: artifact for artifact in artifacts}
-    return {key: by_step[step] for key, step in made_by.items() if step in by_step}
+    return {key: by_step[step] for key, step in made_by.items() if step is not None and step in by_step}
 
 
 def _subjects(
@@ -142,13 +178,11 @@ def _subject(artifact: IRArtifact, truth: GroundTruth) -> Subject:
     )
 
 
-def _scores(
-    judge: Judge, truths: Sequence[GroundTruth], version: PipelineVersion, outputs: Mapping[uuid.UUID, IRArtifact]
-) -> VersionScores:
-    judged = _judged(judge, list(outputs.values()))
-    there = [truth for truth in truths if truth.pk in outputs]
-    scores = {truth.pk: judged.get(_key(judge, outputs[truth.pk], truth)) for truth in there}
-    return VersionScores(version, scores, len(truths) - len(there))
+def _scores(judge: Judge, truths: Sequence[GroundTruth], gave: _Gave) -> VersionScores:
+    judged = _judged(judge, list(gave.outputs.values()))
+    there = [truth for truth in truths if truth.pk in gave.outputs]
+    scores = {truth.pk: judged.get(_key(judge, gave.outputs[truth.pk], truth)) for truth in there}
+    return VersionScores(gave.name, scores, len(truths) - len(there))
 
 
 def _judged(judge: Judge, artifacts: Sequence[IRArtifact]) -> dict[tuple[uuid.UUID, uuid.UUID | None], float | None]:

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from config.ai_providers import read_providers
 from config.canonical import content_hash
+from config.models import uuid7
 from feedback import ground_truth
-from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
+from feedback.models import Evaluation, Judge, Judgement, ReviewItem, ReviewQueue
 from feedback.models.judges import METRIC_PREFIX
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
@@ -418,8 +419,37 @@ def test_a_set_that_cannot_be_judged_is_refused_with_the_reason(serve: Serve, se
     with pytest.raises(CommandError, match="There is no set 'home'"):
         judged(pipeline="example")
     evaluated("Wrong")
-    with pytest.raises(CommandError, match="Name a --queue, or a --set with its --pipeline"):
+    with pytest.raises(CommandError, match="Name a --queue, a --set with its --pipeline, or an --evaluation"):
         judged()
     with pytest.raises(CommandError, match="no version 7"):
         judged(pipeline="example", against=7)
     assert not Judgement.objects.exists()
+
+
+def test_the_very_outputs_of_an_evaluation_are_judged_on_both_sides(serve: Serve, settings: LazySettings) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    evaluated("Wrong", "Bikes")
+    call_command(
+        "evaluate", set_key="home", pipeline="example@2", against=1, stdout=StringIO(), stderr=StringIO()
+    )  # fmt: skip
+    evaluation = Evaluation.objects.latest("pk")
+    server = serve(*map(score, (0.9, 0.2, 0.8, 0.3)))
+    judge_of("{{ inputs.output.title }}")
+
+    def said(**options: Any) -> str:
+        out = StringIO()
+        call_command("judge", judge="faithful", stdout=out, stderr=StringIO(), **options)
+        return out.getvalue()
+
+    text = said(evaluation=evaluation.pk)
+
+    assert [body["messages"][-1]["content"] for body in server.bodies] == ["Bikes", "Wrong"] * 2
+    assert "example@2: 0.850 on average, 2 scored" in text
+    assert "By this judge can't tell: +0.600" in text
+    outputs = evaluation.items.values_list("step_run", "baseline_step_run")
+    assert {key for pair in outputs for key in pair} == set(Judgement.objects.values_list("step_run", flat=True))
+    with pytest.raises(CommandError, match="There is no evaluation"):
+        said(evaluation=uuid7())
+    Evaluation.objects.filter(pk=evaluation.pk).update(status="cancelled", report=None, outcome="")
+    with pytest.raises(CommandError, match="Only completed ones"):
+        said(evaluation=evaluation.pk)

@@ -2,17 +2,19 @@ import json
 from argparse import ArgumentParser
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import CommandError
 
 from config import features
 from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
-from feedback.models import GroundTruthSet, Judge, Judgement, ReviewItem, ReviewQueue
+from feedback.models import Evaluation, GroundTruthSet, Judge, Judgement, ReviewItem, ReviewQueue
 from pipelines import definitions
 from pipelines.judging.calibration import Report, as_json, in_words, refresh_calibration
-from pipelines.judging.sets import SetReport, VersionScores, judge_set
+from pipelines.judging.sets import SetReport, VersionScores, judge_evaluation, judge_set
 from pipelines.judging.working import MOST_ITEMS, Limits, Worked, judge_queue, to_judge
+from pipelines.review.evaluating.services import RELATIONS
 
 BAD_INPUT = 2
 SHOWN = 20
@@ -29,6 +31,7 @@ out, so the command can be interrupted and run again. Without both only its agre
   manage.py judge --judge faithful --queue modules --dry-run
   manage.py judge --judge faithful --queue modules --limit 50 --budget 2.50
   manage.py judge --judge faithful --set home_pages --pipeline design_to_modules@3 --against 2
+  manage.py judge --judge faithful --evaluation 0190...
   manage.py judge --judge faithful
 
 Exit status: 0, 1 it stopped early because the provider failed or the budget could not be kept, 2 the input could not be
@@ -41,6 +44,7 @@ used."""
         parser.add_argument("--set", metavar="NAME", dest="set_key", help="the set that --pipeline was evaluated on")
         parser.add_argument("--pipeline", metavar="KEY[@VERSION]", help="with --set: whose outputs are judged")
         parser.add_argument("--against", type=int, metavar="VERSION", help="with --set: compare with this version")
+        parser.add_argument("--evaluation", type=UUID, metavar="ID", help="an evaluation whose outputs are judged")
         parser.add_argument("--limit", type=int, default=200, help=f"at most so many (default 200, most {MOST_ITEMS})")
         parser.add_argument("--budget", metavar="USD", help="ask no more once so many US dollars are spent")
         parser.add_argument("--dry-run", action="store_true", help="only say how many would be looked at")
@@ -74,9 +78,12 @@ used."""
             "limits": _limits(options["limit"], options["budget"]),
             "observe": self._progress,
         }
-        if bool(options["set_key"]) != bool(options["pipeline"]) or (options["set_key"] and options["queue"]):
-            raise CommandError("Name a --queue, or a --set with its --pipeline.", returncode=BAD_INPUT)
+        named = [options["set_key"], options["queue"], options["evaluation"]]
+        if bool(options["set_key"]) != bool(options["pipeline"]) or sum(map(bool, named)) > 1:
+            raise CommandError("Name a --queue, a --set with its --pipeline, or an --evaluation.", returncode=BAD_INPUT)
         try:
+            if options["evaluation"]:
+                return judge_evaluation(judge=judge, evaluation=_evaluation(options["evaluation"]), **bounds)
             if options["set_key"]:
                 return judge_set(judge=judge, **_of_set(options), **bounds)
             if options["queue"]:
@@ -119,7 +126,7 @@ used."""
             if side is not None:
                 mean = "no score" if side.mean is None else f"{side.mean:.3f} on average"
                 left = f"{side.without_score} without a score, {side.missing} without an evaluated output"
-                self.stdout.write(f"{side.version}: {mean}, {len(side.given)} scored, {left}")
+                self.stdout.write(f"{side.name}: {mean}, {len(side.given)} scored, {left}")
         one = found.compared
         if one is not None:
             interval = f"{one.mean_change:+.3f} ({one.low:+.3f} to {one.high:+.3f}), p {one.p:.3g}"
@@ -127,6 +134,13 @@ used."""
             self.stdout.write(f"By this judge {SAYS[one.outcome]}: {interval}, {changed}")
         elif found.old is not None:
             self.stdout.write("No answer has a score for both versions, so nothing can be compared.")
+
+
+def _evaluation(key: UUID) -> Evaluation:
+    found = Evaluation.objects.filter(pk=key).select_related(*RELATIONS).first()
+    if found is None:
+        raise CommandError(f"There is no evaluation {key}. The admin lists them.", returncode=BAD_INPUT)
+    return found
 
 
 def _of_set(options: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +189,7 @@ def _told(judge: Judge, worked: Worked | None, found: SetReport | None, report: 
 
 def _side(side: VersionScores) -> dict[str, Any]:
     return {
-        "version": str(side.version),
+        "version": side.name,
         "mean": side.mean,
         "scores": {str(key): score for key, score in side.scores.items()},
         "withoutScore": side.without_score,
