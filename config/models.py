@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+import uuid_utils
 from django.db import models
 from django.utils import timezone
 from uuid_utils import compat
@@ -14,6 +15,11 @@ from config.canonical import canonical_json, hash_of_canonical
 def uuid7() -> uuid.UUID:
     """A time-ordered id, made here rather than in the database so that ``bulk_create`` knows it."""
     return compat.uuid7()
+
+
+def uuid7_text() -> str:
+    """As ``uuid7``, for rows that are written as JSON; it costs a quarter."""
+    return str(uuid_utils.uuid7())
 
 
 def first_uuid7(moment: datetime) -> uuid.UUID:

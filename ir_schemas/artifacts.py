@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from config.canonical import hash_of_canonical
-from config.models import uuid7
+from config.models import uuid7_text
 from ir_schemas.active import Contract
 from ir_schemas.models import ValidationOutcome
 
@@ -70,7 +70,7 @@ def artifact_row(*, step_run_id: uuid.UUID, attempt: int, ir_text: bytes, verdic
     """The ``IRArtifact`` of one attempt, by column, without its body; ``ir_text`` is the IR's canonical form."""
     contract = verdict.contract
     return {
-        "id": uuid7(),
+        "id": uuid7_text(),
         "step_run_id": step_run_id,
         "attempt": attempt,
         "size_bytes": len(ir_text),

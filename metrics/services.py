@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from config.models import uuid7
+from config.models import uuid7_text
 from metrics.evaluators import Evidence, Measurement, evaluate
 from metrics.models import MetricDefinition, MetricProfileItem
 
@@ -47,7 +47,7 @@ def result_rows(*, step_run_id: uuid.UUID, attempt: int, measured: Sequence[Meas
     """One ``MetricResult`` for each, by column."""
     return [
         {
-            "id": uuid7(),
+            "id": uuid7_text(),
             "step_run_id": step_run_id,
             "attempt": attempt,
             "metric_id": one.item.metric_id,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config.canonical import content_hash, hash_of_canonical
-from config.models import uuid7
+from config.models import uuid7_text
 from ir_schemas.artifacts import Verdict
 from monitoring.models import TestResult, TestRun
 from pipelines.claims import Claim
@@ -52,7 +52,7 @@ def test_run_rows(
     else:
         checks.append(_prompt_io(claim, result, prompted, redacted, ir_text, duration_ms))
     checks.append(results.safety(redacted, refused=prompted is not None and prompted.refused))
-    test_run_id = uuid7()
+    test_run_id = uuid7_text()
     test_run = {
         "id": test_run_id,
         "type": TestRun.Type.QUALITY if quality else TestRun.Type.AI,
@@ -69,7 +69,7 @@ def test_run_rows(
     }
     return {
         "testRun": test_run,
-        "testResults": [{"id": uuid7(), "test_run_id": test_run_id, **check} for check in checks],
+        "testResults": [{"id": uuid7_text(), "test_run_id": test_run_id, **check} for check in checks],
         **({"prompts": prompts.rows(run, claim, prompted)} if prompted else {}),
     }
 

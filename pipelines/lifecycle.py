@@ -174,21 +174,23 @@ def _judge(conductor: Conductor, claim: Claim, ran: _Ran, sight: caching.Sight |
     verdict = _validate(conductor, claim, result)
     error = _refused(verdict) if verdict.blocks else None
     measured = _measure(conductor, claim, result, verdict, duration_ms)
-    settlement = _settlement(
-        conductor,
+    audited = test_run_rows(
+        conductor.run,
         claim,
+        result=result,
+        prompted=prompted,
+        verdict=verdict,
         error=error,
         duration_ms=duration_ms,
-        prompted=prompted,
-        result=result,
-        verdict=verdict,
         ir_text=ir_text,
     )
     artifact = artifact_row(step_run_id=claim.step_run_id, attempt=claim.attempt, ir_text=ir_text, verdict=verdict)
     metrics = result_rows(step_run_id=claim.step_run_id, attempt=claim.attempt, measured=measured)
-    return replace(
-        settlement,
-        records={**settlement.records, "artifact": artifact, "metrics": metrics},
+    return Settlement(
+        claim,
+        duration_ms,
+        error=error,
+        records={**audited, "artifact": artifact, "metrics": metrics},
         ir=result.ir,
         ir_text=ir_text,
         metrics={one.item.metric.key: one.value for one in measured},
@@ -368,19 +370,17 @@ def _settlement(
     error: dict[str, Any] | None,
     duration_ms: float,
     prompted: Prompted | None = None,
-    result: StepResult | None = None,
-    verdict: Verdict | None = None,
-    ir_text: bytes | None = None,
 ) -> Settlement:
+    """Of an attempt that left no IR that could be judged."""
     records = test_run_rows(
         conductor.run,
         claim,
-        result=result,
+        result=None,
         prompted=prompted,
-        verdict=verdict,
+        verdict=None,
         error=error,
         duration_ms=duration_ms,
-        ir_text=ir_text,
+        ir_text=None,
     )
     return Settlement(claim, duration_ms, error=error, records=records)
 

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -38,6 +38,19 @@ class Row:
     lost_count: int = 0
     released_count: int = 0
     backs_off: bool = False
+
+    def copy(self) -> "Row":
+        """As ``dataclasses.replace``, which costs six times as much."""
+        return Row(
+            self.id,
+            self.status,
+            self.held,
+            self.reason_code,
+            self.attempt,
+            self.lost_count,
+            self.released_count,
+            self.backs_off,
+        )
 
 
 class RunState:
@@ -77,7 +90,7 @@ class RunState:
         """Change a row, or add one; ``changes`` are ``Row``'s fields."""
         row = self.rows.get(item)
         if self._before is not None and item not in self._before:
-            self._before[item] = None if row is None else replace(row)
+            self._before[item] = None if row is None else row.copy()
         if row is None:
             row = self.rows[item] = Row(**changes)
         else:

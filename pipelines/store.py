@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.db.models.functions import Now
 from psycopg import Cursor
@@ -108,12 +108,13 @@ def _as_it_is(text: str | bytes) -> str | bytes:
 
 def _ask(arguments: Sequence[Any]) -> Any:
     """Call the function with its arguments apart from the statement: Django would write them into its text."""
-    if connection.execute_wrappers or connection.queries_logged:
-        with connection.cursor() as django_cursor:
+    django = connections[DEFAULT_DB_ALIAS]
+    if django.execute_wrappers or django.queries_logged:
+        with django.cursor() as django_cursor:
             django_cursor.execute(CARRY, arguments)
             return json.loads(django_cursor.fetchone()[0])
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    django.ensure_connection()
+    with django.wrap_database_errors, Cursor(django.connection) as cursor:
         found = cursor.execute(CARRY, arguments).fetchone()
     return json.loads(found[0]) if found else None
 
