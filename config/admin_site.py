@@ -126,6 +126,7 @@ SIDEBAR: dict[str, Any] = {
                 _gated(features.REVIEW, _model("Judgements", "balance", "feedback.judgement")),
                 _gated(features.REVIEW, _model("Items of sets", "playlist_add_check", "feedback.groundtruthsetitem")),
                 _gated(features.REVIEW, _model("Evaluations", "balance", "feedback.evaluation")),
+                _gated(features.REVIEW, _model("Gates", "gpp_good", "feedback.activationgate")),
             ],
         },
         {

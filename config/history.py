@@ -20,12 +20,16 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write of a row. ``who`` is a user's name, or empty where none was signed in (a command, a migration)."""
+    """One write of a row. ``who`` is a user's name, or empty where none was signed in (a command, a migration).
+
+    ``why`` is the reason that was given, where one was.
+    """
 
     when: datetime
     who: str
     what: str
     fields: list[FieldChange]
+    why: str = ""
 
 
 def changes_of(row: models.Model) -> list[Change]:
@@ -40,6 +44,7 @@ def changes_of(row: models.Model) -> list[Change]:
             who=names.get(str((event.pgh_context or {}).get("user")), ""),
             what={"insert": "made", "update": "changed"}.get(event.pgh_label, event.pgh_label),
             fields=_fields(event.pgh_diff),
+            why=_short((event.pgh_context or {}).get("reason") or ""),
         )
         for event in events
     ]

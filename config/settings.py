@@ -227,6 +227,7 @@ CLOSED_ROUTES = {
     "/api/ground-truth": "REVIEW_ENABLED",
     "/api/judge": "REVIEW_ENABLED",
     "/api/evaluations": "REVIEW_ENABLED",
+    "/api/activation-gates": "REVIEW_ENABLED",
     "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
     "/admin/feedback/reviewquestion/": "REVIEW_ENABLED",
@@ -236,6 +237,7 @@ CLOSED_ROUTES = {
     "/admin/feedback/groundtruthset": "REVIEW_ENABLED",
     "/admin/feedback/judge": "REVIEW_ENABLED",
     "/admin/feedback/evaluation": "REVIEW_ENABLED",
+    "/admin/feedback/activationgate/": "REVIEW_ENABLED",
 }
 DESIGN_ALLOW_PRIVATE_ADDRESSES: bool = value("DESIGN_ALLOW_PRIVATE_ADDRESSES")
 PIPELINE_EXECUTOR: str = value("PIPELINE_EXECUTOR")

@@ -13,6 +13,7 @@ from django.db.models import Max, Q
 from config.canonical import canonical_json
 from config.problems import InvalidInput
 from ir_schemas.validation import JsonFault, check_document
+from pipelines import gates
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
@@ -54,12 +55,18 @@ def create_version(
 
 
 @transaction.atomic
-def activate_version(version: PipelineVersion) -> PipelineVersion:
-    """Make this the version that new runs take. Runs under way keep theirs. Raises ``InvalidDag``."""
+def activate_version(version: PipelineVersion, *, by: User | None = None, override_reason: str = "") -> PipelineVersion:
+    """Make this the version that new runs take. Runs under way keep theirs.
+
+    Raises ``InvalidDag``, ``GateRefused`` where a gate of the pipeline does not let it pass, and ``MayNotOverride``.
+    """
     check_dag(version.dag)
     PipelineDefinition.objects.select_for_update().get(pk=version.pipeline_id)
-    PipelineVersion.objects.filter(pipeline=version.pipeline_id, is_active=True).update(is_active=False)
-    PipelineVersion.objects.filter(pk=version.pk).update(is_active=True)
+    active = PipelineVersion.objects.filter(pipeline=version.pipeline_id, is_active=True)
+    verdicts = gates.verdicts_on_version(version, active.select_related("pipeline").first())
+    with gates.enforce(verdicts, by=by, override_reason=override_reason):
+        active.update(is_active=False)
+        PipelineVersion.objects.filter(pk=version.pk).update(is_active=True)
     version.refresh_from_db()
     return version
 

@@ -11,6 +11,7 @@ from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 
 from feedback.models import (
+    ActivationGate,
     Evaluation,
     EvaluationItem,
     GroundTruth,
@@ -616,3 +617,11 @@ class EvaluationItemFactory(DjangoModelFactory):
     evaluation = factory.SubFactory(EvaluationFactory)
     ground_truth = factory.SubFactory(GroundTruthFactory)
     reference = factory.LazyAttribute(lambda row: row.ground_truth.reference_id)
+
+
+class ActivationGateFactory(DjangoModelFactory):
+    class Meta:
+        model = ActivationGate
+
+    pipeline = factory.SubFactory(PipelineDefinitionFactory)
+    truth_set = factory.SubFactory(GroundTruthSetFactory)

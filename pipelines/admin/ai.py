@@ -2,16 +2,19 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, rows_link
+from config.problems import DomainError
 from pipelines.ai import template
+from pipelines.ai.activation import activate_prompt, save_prompt
 from pipelines.models import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
 
 WHY = "What went through a prompt is evidence, so nobody can change it here."
@@ -104,6 +107,22 @@ class AIPromptAdmin(BaseAdmin):
     autocomplete_fields = ("process",)
     fields = ("process", "version", "content", "is_active", "is_default", "ir_validation_mode", "asked", "created_at")
     readonly_fields = ("asked", "created_at")
+    actions = ("activate",)
+
+    def save_model(self, request: HttpRequest, obj: AIPrompt, form: Any, change: bool) -> None:
+        save_prompt(obj, by=cast(User, request.user))
+
+    @admin.action(description="Make active: steps that name no version ask this one", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: Any) -> None:
+        if queryset.count() != 1:
+            messages.error(request, "Choose exactly one prompt to make active.")
+            return
+        try:
+            prompt = activate_prompt(queryset.get(), by=cast(User, request.user))
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+            return
+        messages.success(request, f"Steps that ask {prompt.process} now get version {prompt.version}.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fixed = ["process", "version", "content"] if obj is not None and obj.data.exists() else []

@@ -153,7 +153,7 @@ class PipelineVersionAdmin(BaseAdmin):
             messages.error(request, "Choose exactly one version to make active.")
             return
         try:
-            version = activate_version(queryset.get())
+            version = activate_version(queryset.get(), by=cast(User, request.user))
         except DomainError as error:
             messages.error(request, error.message)
             return

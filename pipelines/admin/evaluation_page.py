@@ -14,7 +14,7 @@ from feedback.models import Evaluation, EvaluationItem
 from feedback.models.evaluations import OUTCOME_COLOURS, STATUS_COLOURS
 from metrics.models import MetricDefinition
 from pipelines.models import PipelineRun
-from pipelines.review.evaluating.comparing import changes_of, pair_of
+from pipelines.review.evaluating.comparing import changes_of, in_order, pair_of
 from pipelines.review.evaluating.services import progress
 
 MOST_ITEMS = 100
@@ -72,8 +72,8 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, Any]]:
 def _metrics(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = dict(MetricDefinition.objects.filter(key__in=report.get("means", ())).values_list("key", "name"))
     rows = []
-    for key, mean in report.get("means", {}).items():
-        row: dict[str, Any] = {"name": names.get(key, key), "mean": f"{mean:.3f}"}
+    for key in in_order(report.get("means", {})):
+        row: dict[str, Any] = {"name": names.get(key, key), "mean": f"{report['means'][key]:.3f}"}
         found = report.get("metrics", {}).get(key)
         if found is not None:
             low, high = found["interval"]
@@ -110,7 +110,9 @@ def _item(evaluation: Evaluation, item: EvaluationItem) -> dict[str, Any]:
         for key, change in sorted(changes_of(old, new).items(), key=lambda each: each[1])
     ]
     if not evaluation.baseline:
-        scores = [{"key": _short(key), "text": f"{score:.3f}", "colour": "default"} for key, score in new.items()]
+        scores = [
+            {"key": _short(key), "text": f"{score:.3f}", "colour": "default"} for key, score in in_order(new).items()
+        ]
     return {
         "link": row_link(item.ground_truth),
         "scores": scores,

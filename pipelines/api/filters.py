@@ -70,6 +70,13 @@ class EvaluationFilter(filters.FilterSet):  # type: ignore[misc]
     outcome = filters.ChoiceFilter(choices=Evaluation.Outcome.choices)
 
 
+class ActivationGateFilter(filters.FilterSet):  # type: ignore[misc]
+    set = TextFilter(field_name="truth_set__key", help_text="The set's key.")
+    pipeline = TextFilter(field_name="pipeline__key", help_text="The pipeline's key.")
+    process = TextFilter(field_name="process__key", help_text="The process's key.")
+    enabled = FlagFilter()
+
+
 class StepRunFilter(filters.FilterSet):  # type: ignore[misc]
     pipelineRunId = filters.UUIDFilter(field_name="pipeline_run_id")
     nodeKey = TextFilter(field_name="node_key")

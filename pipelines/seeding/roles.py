@@ -27,6 +27,7 @@ CURATOR = (
     "feedback.add_evaluation",
     "feedback.change_evaluation",
     "feedback.view_evaluationitem",
+    "feedback.view_activationgate",
 )
 ADMINISTRATOR = (
     *CURATOR,

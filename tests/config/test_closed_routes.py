@@ -21,6 +21,7 @@ REVIEW_TABLES = (
     "reviewanswer",
     "groundtruthset",
     "groundtruthsetitem",
+    "activationgate",
     "evaluation",
     "evaluationitem",
     "judge",

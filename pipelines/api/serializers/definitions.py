@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from pipelines.gates import MOST_REASON
 from pipelines.models import PipelineDefinition, PipelineVersion
 from pipelines.models.definitions import ValidationMode
 
@@ -89,3 +90,12 @@ class DagVerdictSerializer(serializers.Serializer[Any]):
 
     valid = serializers.BooleanField()
     faults = DagFaultSerializer(many=True)
+
+
+class ActivateVersionSerializer(serializers.Serializer[Any]):
+    overrideReason = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=MOST_REASON,
+        help_text="Why it is made active although a gate refuses it. Needs `feedback.override_gate`.",
+    )

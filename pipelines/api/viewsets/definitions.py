@@ -129,13 +129,22 @@ class PipelineVersionViewSet(CreateModelMixin, ReadOnlyModelViewSet[PipelineVers
 
     @extend_schema(
         operation_id="pipelineVersionsActivate",
-        request=None,
-        responses=serializers.PipelineVersionDetailSerializer,
+        request=serializers.ActivateVersionSerializer,
+        responses={
+            200: serializers.PipelineVersionDetailSerializer,
+            409: OpenApiResponse(
+                description="A gate does not let it pass: `activation-gate-refused`, with each gate's reason in "
+                "`errors`; or `gate-override-not-permitted`."
+            ),
+        },
     )
     @action(detail=True, methods=["post"], permission_classes=[holds("pipelines.change_pipelineversion")])
     def activate(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make this the version that new runs take. Runs under way keep theirs."""
-        version = definitions.activate_version(self.get_object())
+        given = read_body(serializers.ActivateVersionSerializer, request)
+        version = definitions.activate_version(
+            self.get_object(), by=signed_in(request), override_reason=given.get("overrideReason", "")
+        )
         return Response(self.get_serializer(version).data)
 
     def _pipeline(self) -> PipelineDefinition:

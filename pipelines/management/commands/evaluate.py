@@ -10,7 +10,7 @@ from config import features
 from config.commands import ExplainedCommand, require_feature
 from config.problems import DomainError
 from feedback.models import Evaluation, EvaluationItem
-from pipelines.review.evaluating.comparing import changes_of, pair_of
+from pipelines.review.evaluating.comparing import changes_of, in_order, pair_of
 from pipelines.review.evaluating.named import named
 from pipelines.review.evaluating.services import carry, start_evaluation
 
@@ -70,8 +70,10 @@ Exit status: 0, 1 it is worse than --against on some metric, 2 the input could n
             f"{evaluation.candidate} on {found['answers']} answers, {found['withoutOutput']} without an output:"
         )
         metrics = found.get("metrics", {})
-        for key, mean in found["means"].items():
-            self.stdout.write(f"  {key:24} {mean:.3f}{_compared(metrics[key]) if key in metrics else ''}")
+        for key in in_order(found["means"]):
+            self.stdout.write(
+                f"  {key:24} {found['means'][key]:.3f}{_compared(metrics[key]) if key in metrics else ''}"
+            )
         if not evaluation.baseline:
             return
         changes = list(_changes(items))

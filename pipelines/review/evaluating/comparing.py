@@ -45,6 +45,11 @@ def changes_of(old: Scores, new: Scores) -> dict[str, float]:
     return {key: new[key] - old[key] for key in COMPARATORS if key in old and key in new and new[key] != old[key]}
 
 
+def in_order(by_metric: Mapping[str, Any]) -> dict[str, Any]:
+    """What was stored as JSON, which has no order, in the metrics' order."""
+    return {key: by_metric[key] for key in COMPARATORS if key in by_metric}
+
+
 def change_of(old: Scores, new: Scores) -> float:
     """The change that lost most, else that won most; 0 where nothing changed."""
     changes = changes_of(old, new).values()
