@@ -107,17 +107,10 @@ def subject(
 
 def state_of(key: str) -> State:
     """What is set for the flag, in one query."""
-    [state] = states_of(key)
-    return state
-
-
-def states_of(*keys: str) -> list[State]:
-    """What is set for each of the flags, in one query."""
-    asked = ", ".join(["monitoring_flag_state(%s)::text"] * len(keys))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {asked}", keys)
-        found = cursor.fetchone()
-    return [read_state(json.loads(each) if each else None) for each in found]
+        cursor.execute("SELECT monitoring_flag_state(%s)::text", [key])
+        [found] = cursor.fetchone()
+    return read_state(json.loads(found) if found else None)
 
 
 def read_state(found: Mapping[str, Any] | None) -> State:

@@ -1,5 +1,6 @@
 """An AI run that other software made, as rows."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,12 +28,15 @@ def judge(item: Item, known: Known, mode: Mode) -> Verdict | None:
 
     The prompt's own mode goes before ``mode``, its schema before its process's.
     """
-    prompt = known.get(item, "promptId")
-    process_id = prompt.process_id if prompt else item.get("processId")
+    prompt = known.prompt(item)
+    process = item.get("processId")
     mode = (prompt.ir_validation_mode if prompt else "") or mode
-    if mode == "off" or not (prompt or process_id) or item.get("result") is None:
+    if mode == "off" or not (prompt or process) or item.get("result") is None:
         return None
-    contract = active.of_prompt(prompt.pk, prompt.process_id) if prompt else active.in_force(process_id=process_id)
+    if prompt:
+        contract = active.of_prompt(prompt.id, prompt.process_id)
+    else:
+        contract = active.in_force(process_id=uuid.UUID(process))
     return check_ir(item["result"], contract, mode=mode)
 
 
@@ -49,7 +53,7 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
     if not logged:
         return rows
     redacted = Redacted()
-    prompt = known.get(item, "promptId")
+    prompt = known.prompt(item)
     told = _summary(item, prompt, latency_ms)
     summary = redacted.document(told) | {
         "promptDataId": str(data["id"]),

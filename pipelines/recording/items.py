@@ -2,30 +2,33 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from django.db import models
+from django.db import connection, models
 
 from config.problems import InvalidInput
+from ir_schemas.artifacts import Mode
 from ir_schemas.validation import CompiledSchema, Limits, compile_schema
+from monitoring import flags
 from pipelines.models import (
     AIProcess,
     AIPrompt,
     DesignSplit,
     GeneratedArtifact,
     ModuleTemplate,
-    PipelineDefinition,
 )
 
 Kind = Literal["ai", "quality"]
 
 LIMITS = Limits(max_bytes=25_000_000, max_depth=64)
 MAX_ERRORS = 20
+_ARRAYS = ", ".join(["%s::uuid[]"] * 6)
+# What an item can name, in the order of the arguments of pipelines_recording_ground.
 NAMED: Mapping[str, type[models.Model]] = {
     "promptId": AIPrompt,
     "processId": AIProcess,
@@ -48,21 +51,35 @@ class ReferenceUnknown(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPrompt:
+    id: uuid.UUID
+    process_id: uuid.UUID
+    version: int
+    ir_validation_mode: Mode | Literal[""]
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """What the items of a batch name and is here, by id; ``pipelines`` are those of irline's own that are named."""
+    """What the items of a batch name and is here, and the flags that gate what is written of them."""
 
-    found: Mapping[str, Mapping[uuid.UUID, Any]] = field(default_factory=dict)
-    pipelines: frozenset[uuid.UUID] = frozenset()
+    prompts: Mapping[uuid.UUID, NamedPrompt]
+    others: Mapping[str, frozenset[uuid.UUID]]
+    logging: flags.State
+    validation: flags.State
 
-    def get(self, item: Mapping[str, Any], name: str) -> Any:
-        """The row that an item names, or None where it names none."""
-        named = item.get(name)
-        return self.found[name].get(uuid.UUID(named)) if named else None
+    def prompt(self, item: Mapping[str, Any]) -> NamedPrompt | None:
+        """The prompt that an item names, or None where it names none."""
+        named = item.get("promptId")
+        return self.prompts.get(uuid.UUID(named)) if named else None
+
+    def lacks(self, name: str, named: str) -> bool:
+        """Whether there is no such row."""
+        return uuid.UUID(named) not in (self.prompts if name == "promptId" else self.others[name])
 
     def pipeline_id(self, item: Mapping[str, Any]) -> uuid.UUID | None:
         """The id of irline's own pipeline that an item names, if it is one."""
         named = _as_uuid(item.get("pipelineId"))
-        return named if named in self.pipelines else None
+        return named if named in self.others["pipelineId"] else None
 
 
 @cache
@@ -83,17 +100,24 @@ def check(kind: Kind, item: Any) -> None:
     raise ItemInvalid(f"{which} cannot be used; see errors.", errors=errors)
 
 
-def look_up(items: Sequence[Mapping[str, Any]]) -> Known:
-    """Read what the items name: one query for each table that is named at all."""
-    found = {name: _rows(model, [item.get(name) for item in items]) for name, model in NAMED.items()}
-    named = set(filter(None, (_as_uuid(item.get("pipelineId")) for item in items)))
-    pipelines = PipelineDefinition.objects.filter(pk__in=named).values_list("pk", flat=True) if named else ()
-    return Known(found, frozenset(pipelines))
+def look_up(items: Iterable[Mapping[str, Any]]) -> Known:
+    """Read the flags, and what the items name, in one statement."""
+    named = [{_as_uuid(item.get(name)) for item in items} - {None} for name in (*NAMED, "pipelineId")]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pipelines_recording_ground({_ARRAYS})::text", [list(ids) for ids in named])
+        found = json.loads(cursor.fetchone()[0])
+    prompts = [NamedPrompt(**_with_ids(prompt)) for prompt in found["promptId"] or ()]
+    return Known(
+        prompts={prompt.id: prompt for prompt in prompts},
+        others={name: frozenset(map(uuid.UUID, found[name] or ())) for name in (*NAMED, "pipelineId")[1:]},
+        logging=flags.read_state(found["logging"]),
+        validation=flags.read_state(found["validation"]),
+    )
 
 
 def check_references(item: Mapping[str, Any], known: Known) -> None:
     """Raises ``ReferenceUnknown`` where the item names what is not here."""
-    missing = [name for name in NAMED if item.get(name) and known.get(item, name) is None]
+    missing = [name for name in NAMED if item.get(name) and known.lacks(name, item[name])]
     if missing:
         errors = [
             {"path": f"/{name}", "code": "unknown", "message": f"There is no such {NAMED[name]._meta.verbose_name}."}
@@ -142,14 +166,8 @@ def _compiled(kind: Kind) -> CompiledSchema:
     return compile_schema(schema(kind))
 
 
-def _rows(model: type[models.Model], named: Iterable[str | None]) -> dict[uuid.UUID, Any]:
-    ids = {uuid.UUID(one) for one in named if one}
-    if not ids:
-        return {}
-    rows = model._default_manager.filter(pk__in=ids)
-    if model is AIPrompt:
-        return {row.pk: row for row in rows.only("process_id", "version", "ir_validation_mode")}
-    return dict.fromkeys(rows.values_list("pk", flat=True), True)
+def _with_ids(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    return {**prompt, "id": uuid.UUID(prompt["id"]), "process_id": uuid.UUID(prompt["process_id"])}
 
 
 def _as_uuid(text: str | None) -> uuid.UUID | None:

@@ -92,11 +92,10 @@ def _keep(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Ou
 
 
 def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, Outcome]:
-    logging, validation = flags.states_of(flags.Key.PIPELINE_LOGGING_ENABLED, flags.Key.IR_VALIDATION_MODE)
-    asked_for = flags.subject(logging, user_id=sender.user_id)
-    logged = flags.judge(flags.Key.PIPELINE_LOGGING_ENABLED, logging, asked_for).is_on
-    known = items.look_up(list(shaped.values()))
-    judge = _Judge(sender.user_id, validation)
+    known = items.look_up(shaped.values())
+    asked_for = flags.subject(known.logging, user_id=sender.user_id)
+    logged = flags.judge(flags.Key.PIPELINE_LOGGING_ENABLED, known.logging, asked_for).is_on
+    judge = _Judge(sender.user_id, known.validation)
     outcomes: dict[int, Outcome] = {}
     entries: dict[int, dict[str, Any]] = {}
     for index, item in shaped.items():
@@ -124,8 +123,8 @@ class _Judge:
     def __call__(self, item: Any, known: Known) -> Any:
         if not (item.get("promptId") or item.get("processId")):
             return None
-        prompt = known.get(item, "promptId")
-        asked_for = replace(self._sender, prompt=str(prompt.pk) if prompt else "")
+        prompt = known.prompt(item)
+        asked_for = replace(self._sender, prompt=str(prompt.id) if prompt else "")
         mode = flags.judge(flags.Key.IR_VALIDATION_MODE, self._state, asked_for).value
         return ai.judge(item, known, cast(Mode, mode))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
@@ -96,6 +96,30 @@ def test_a_key_signs_a_program_in_until_it_is_revoked() -> None:
     token.delete()
     refused = client.get("/api/pipelines")
     assert (refused.status_code, refused.json()["code"]) == (401, "authentication-failed")
+
+
+@pytest.mark.django_db
+def test_a_key_may_what_its_user_and_the_users_groups_may(django_assert_num_queries: Any) -> None:
+    user, group = UserFactory(), Group.objects.create(name="readers")
+    user.user_permissions.add(Permission.objects.get(codename="view_splitasset"))
+    group.permissions.add(Permission.objects.get(codename="view_pipelinerun"))
+    user.groups.add(group)
+    _, secret = AuthToken.objects.create(user)
+    client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+
+    addresses = ("split-assets", "pipeline-runs", "design-splits")
+    assert [client.get(f"/api/{address}").status_code for address in addresses] == [200, 200, 403]
+    with django_assert_num_queries(1):  # the key, its user and what is held by both ways
+        assert client.get("/api/design-splits").status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_key_of_somebody_who_left_is_refused() -> None:
+    _, secret = AuthToken.objects.create(UserFactory(is_superuser=True, is_active=False))
+
+    response = APIClient(headers={"Authorization": f"Bearer {secret}"}).get("/api/pipelines")
+
+    assert response.status_code == 401
 
 
 @pytest.mark.django_db

@@ -17,7 +17,13 @@ from ir_schemas.services import activate_version, create_version
 from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines.models import DesignSplit, PipelineDefinition, PromptData, PromptResult
-from tests.factories import AIPromptFactory, DesignSplitFactory, PipelineDefinitionFactory, UserFactory
+from tests.factories import (
+    AIProcessFactory,
+    AIPromptFactory,
+    DesignSplitFactory,
+    PipelineDefinitionFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +143,38 @@ def test_the_result_is_judged_by_the_prompts_schema(mode: str, result: Any, stat
     run = TestRun.objects.get()
     assert (run.status, run.validation_passed) == (status, passed)
     assert run.error_count == (None if passed is None else int(not passed))
+
+
+def test_without_a_prompt_it_is_judged_by_the_processs_schema() -> None:
+    set_flag(key=Key.IR_VALIDATION_MODE, value="log", reason="tests")
+    process = AIProcessFactory()
+    schema = {"type": "object", "required": ["title"]}
+    activate_version(schema=create_version(model=IRSchemaDefinition, owner=process, name="title", schema=schema))
+
+    signed_in().post("/api/ai-runs", ai_run(processId=str(process.pk), result={}))
+
+    run = TestRun.objects.get()
+    assert (run.process, run.validation_passed) == (process, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("ai-runs", "promptId"),
+        ("ai-runs", "processId"),
+        ("ai-runs", "designSplitId"),
+        ("quality-runs", "designSplitId"),
+        ("quality-runs", "artifactId"),
+        ("quality-runs", "moduleId"),
+    ],
+)
+def test_a_run_of_what_is_not_here_is_refused(address: str, name: str) -> None:
+    body = {"idempotencyKey": "a", name: str(uuid.uuid4()), **({} if address == "ai-runs" else JUDGEMENT)}
+
+    response = signed_in().post(f"/api/{address}", body)
+
+    assert (response.status_code, response.json()["code"]) == (400, "reference-unknown")
+    assert response.json()["errors"][0]["path"] == f"/{name}"
 
 
 def test_a_prompts_own_mode_goes_first() -> None:
@@ -286,8 +324,8 @@ def test_a_run_takes_few_statements(django_assert_max_num_queries: Any) -> None:
     prompt = str(prompt_with_schema().pk)
     client.post("/api/ai-runs", ai_run("a", promptId=prompt))
 
-    # The key, two for permissions, the flags, the prompt, its schema; the writing, in a savepoint that is released.
-    with django_assert_max_num_queries(9):
+    # The key with its permissions, what the run stands on, its schema; the writing, in a savepoint that is released.
+    with django_assert_max_num_queries(6):
         client.post("/api/ai-runs", ai_run("b", promptId=prompt))
 
     assert TestRun.objects.count() == 2
