@@ -344,19 +344,19 @@ class Conductor:
             for settlement in with_more:
                 if settlement.cache_key:
                     _keep_for_later(settlement)
-            self._pass_on(ready, answer)
+            self._pass_on(ready, answer, {words["id"] for words in call.get("insert", ())})
             if ends_design:
                 refresh_design(self.run, call["finish"]["status"])
         return answer
 
-    def _pass_on(self, ready: Mapping[Item, int], answer: store.Answer) -> None:
+    def _pass_on(self, ready: Mapping[Item, int], answer: store.Answer, made_now: Collection[uuid.UUID]) -> None:
         """Hand what became ready, and was not claimed here, to whoever comes first."""
         if self._dispatcher is None:
             return
         left = {item: self._state.rows[item] for item in ready if self._state.rows[item].id not in answer.claimed}
         if left:
             self._dispatcher.enqueue(
-                ReadyStep(row.id, self.step_version(item).handler, self.run.priority, ready[item])
+                ReadyStep(row.id, self.step_version(item).handler, self.run.priority, ready[item], row.id in made_now)
                 for item, row in left.items()
             )
 

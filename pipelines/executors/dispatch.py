@@ -8,12 +8,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ReadyStep:
-    """A step run that may start, in ``delay_ms`` milliseconds. ``handler`` says who has its code."""
+    """A step run that may start, in ``delay_ms`` milliseconds. ``handler`` says who has its code.
+
+    ``made_now`` is one whose row this transaction has made, so that nobody can have passed it on before.
+    """
 
     step_run_id: uuid.UUID
     handler: str
     priority: int
     delay_ms: int = 0
+    made_now: bool = False
 
 
 class Dispatcher(Protocol):

@@ -65,6 +65,8 @@ def _jobs(steps: Sequence[ReadyStep]) -> list[Job]:
 
 def _waiting(steps: Sequence[ReadyStep]) -> set[str]:
     """The steps that have a job waiting already; a second would be refused, and the transaction with it."""
-    locks = [str(step.step_run_id) for step in steps]
+    locks = [str(step.step_run_id) for step in steps if not step.made_now]
+    if not locks:
+        return set()
     jobs = ProcrastinateJob.objects.filter(status="todo", queueing_lock__in=locks)
     return set(jobs.values_list("queueing_lock", flat=True))

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ir_schemas.models import IRArtifact
@@ -82,6 +83,16 @@ def test_jobs_come_and_go_with_the_transaction() -> None:
         transaction.set_rollback(True)
 
     assert ProcrastinateJob.objects.count() == 0
+
+
+def test_the_queue_is_not_asked_for_jobs_of_rows_that_were_just_made() -> None:
+    version = building.pipeline(*FAN_OUT)
+
+    with CaptureQueriesContext(connection) as queries:
+        engine.start_run(version=version, design=PAGE)
+
+    assert not [query["sql"] for query in queries if 'FROM "procrastinate_jobs"' in query["sql"]]
+    assert jobs() == ["first"]
 
 
 def test_a_chain_never_goes_back_to_the_queue() -> None:
