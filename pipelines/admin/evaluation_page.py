@@ -13,6 +13,7 @@ from config.canonical import content_hash
 from feedback.models import Evaluation, EvaluationItem
 from feedback.models.evaluations import OUTCOME_COLOURS, STATUS_COLOURS
 from metrics.models import MetricDefinition
+from pipelines.admin.evaluation_judges import judges_of
 from pipelines.models import PipelineRun
 from pipelines.review.evaluating.comparing import changes_of, in_order, pair_of
 from pipelines.review.evaluating.services import progress
@@ -43,6 +44,7 @@ def load_page(request: HttpRequest, evaluation: Evaluation) -> dict[str, Any]:
         "report": report,
         "facts": _facts(evaluation),
         "metrics": _metrics(report),
+        "judges": judges_of(evaluation),
         "items": [_item(evaluation, item) for item in items[:MOST_ITEMS]],
         "is_cut": len(items) > MOST_ITEMS,
         "most": MOST_ITEMS,

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from config.problems import DomainError
 from feedback.models import Evaluation, GroundTruth, GroundTruthSet, Judge, Judgement
@@ -21,6 +21,7 @@ from pipelines.judging.working import USUAL_LIMITS, Limits, Observer, Worked, wo
 from pipelines.models import PipelineVersion, StepRun
 from pipelines.review.content import given_to
 
+MOST_JUDGES = 10
 SCORED_BY = "truth_json_exact"  # the metric that every output that was compared with its truth has
 
 
@@ -99,12 +100,17 @@ def judge_evaluation(
         raise NotEvaluated(
             f"This evaluation is {evaluation.get_status_display().lower()}. Only completed ones can be judged."
         )
-    items = list(evaluation.items.select_related("ground_truth").order_by("pk"))
-    gave = [_Gave(evaluation.candidate, _stored({item.ground_truth_id: item.step_run_id for item in items}))]
-    if evaluation.baseline:
-        made_by = {item.ground_truth_id: item.baseline_step_run_id for item in items}
-        gave.append(_Gave(evaluation.baseline, _stored(made_by)))
-    return _judge(judge, [item.ground_truth for item in items], gave, limits, observe)
+    truths, gave = _gave(evaluation)
+    return _judge(judge, truths, gave, limits, observe)
+
+
+def evaluation_reports(evaluation: Evaluation) -> list[tuple[Judge, SetReport]]:
+    """What judges that have judged outputs of a completed evaluation make of it, by key; at most ``MOST_JUDGES``."""
+    truths, gave = _gave(evaluation)
+    targets = [artifact.pk for each in gave for artifact in each.outputs.values()]
+    judged = Judgement.objects.filter(judge=OuterRef("pk"), kind=ItemKind.IR_ARTIFACT, target_id__in=targets)
+    judges = Judge.objects.filter(Exists(judged.exclude(outcome=Judgement.Outcome.FAILED))).order_by("key")
+    return [(judge, _report(judge, truths, gave)) for judge in judges[:MOST_JUDGES]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +121,27 @@ class _Gave:
     outputs: Mapping[uuid.UUID, IRArtifact]
 
 
+def _gave(evaluation: Evaluation) -> tuple[list[GroundTruth], list[_Gave]]:
+    """The answers, and what each side gave."""
+    items = list(evaluation.items.select_related("ground_truth").order_by("pk"))
+    gave = [_Gave(evaluation.candidate, _stored({item.ground_truth_id: item.step_run_id for item in items}))]
+    if evaluation.baseline:
+        made_by = {item.ground_truth_id: item.baseline_step_run_id for item in items}
+        gave.append(_Gave(evaluation.baseline, _stored(made_by)))
+    return [item.ground_truth for item in items], gave
+
+
 def _judge(
     judge: Judge, truths: Sequence[GroundTruth], gave: Sequence[_Gave], limits: Limits, observe: Observer | None
 ) -> tuple[Worked, SetReport]:
     worked = Worked()
     work(judge, _subjects(judge, truths, [each.outputs for each in gave]), worked, limits, observe)
+    return worked, _report(judge, truths, gave)
+
+
+def _report(judge: Judge, truths: Sequence[GroundTruth], gave: Sequence[_Gave]) -> SetReport:
     new, *others = [_scores(judge, truths, each) for each in gave]
-    if not others:
-        return worked, SetReport(new)
-    return worked, SetReport(new, others[0], _compared(others[0], new))
+    return SetReport(new, others[0], _compared(others[0], new)) if others else SetReport(new)
 
 
 def _outputs(

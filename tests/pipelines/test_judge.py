@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from config.ai_providers import read_providers
@@ -426,7 +428,9 @@ def test_a_set_that_cannot_be_judged_is_refused_with_the_reason(serve: Serve, se
     assert not Judgement.objects.exists()
 
 
-def test_the_very_outputs_of_an_evaluation_are_judged_on_both_sides(serve: Serve, settings: LazySettings) -> None:
+def test_the_very_outputs_of_an_evaluation_are_judged_on_both_sides(
+    serve: Serve, settings: LazySettings, boss: User, client: Client
+) -> None:
     settings.PIPELINE_STEPS = HANDLERS
     evaluated("Wrong", "Bikes")
     call_command(
@@ -446,6 +450,10 @@ def test_the_very_outputs_of_an_evaluation_are_judged_on_both_sides(serve: Serve
     assert [body["messages"][-1]["content"] for body in server.bodies] == ["Bikes", "Wrong"] * 2
     assert "example@2: 0.850 on average, 2 scored" in text
     assert "By this judge can't tell: +0.600" in text
+    page = client.get(f"/admin/feedback/evaluation/{evaluation.pk}/change/").content.decode()
+    assert "By judge" in page
+    assert "+0.600 (" in page
+    assert "no item yet that reviewers judged too" in page
     outputs = evaluation.items.values_list("step_run", "baseline_step_run")
     assert {key for pair in outputs for key in pair} == set(Judgement.objects.values_list("step_run", flat=True))
     with pytest.raises(CommandError, match="There is no evaluation"):
