@@ -2,19 +2,38 @@
 
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters.rest_framework import CharFilter, DjangoFilterBackend
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend, Filter
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
 from config.problems import InvalidInput
 
 SHOWN = 60
+SWITCH = {"true": True, "false": False}
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[^\u0000]+$"})
 class TextFilter(CharFilter):  # type: ignore[misc]
     """Equal text."""
+
+
+class _SwitchField(forms.Field):
+    def clean(self, value: str | None) -> bool | None:
+        if value in (None, ""):
+            return None
+        if value not in SWITCH:
+            raise ValidationError("Give true or false.", code="invalid")
+        return SWITCH[value]
+
+
+@extend_schema_field({"type": "boolean"})
+class SwitchFilter(Filter):  # type: ignore[misc]
+    """True or false, and no other spelling: django-filter's own takes what it does not know for no filter at all."""
+
+    field_class = _SwitchField
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from django.forms import Field, ValidationError
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
-from config.filters import TextFilter
+from config.filters import SwitchFilter, TextFilter
 from monitoring.models import TestResult, TestRun
 from monitoring.windows import moment
 
@@ -70,10 +70,10 @@ class TestResultFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 class AlertFilter(filters.FilterSet):  # type: ignore[misc]
-    firing = filters.BooleanFilter(help_text="Those that fire now, or those that do not.")
-    enabled = filters.BooleanFilter(field_name="is_enabled")
+    firing = SwitchFilter(help_text="Those that fire now, or those that do not.")
+    enabled = SwitchFilter(field_name="is_enabled")
 
 
 class AlertFiringFilter(filters.FilterSet):  # type: ignore[misc]
     alertId = filters.UUIDFilter(field_name="alert_id")
-    open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", help_text="Those that are not over.")
+    open = SwitchFilter(field_name="ended_at", lookup_expr="isnull", help_text="Those that are not over.")

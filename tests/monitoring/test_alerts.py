@@ -439,6 +439,8 @@ def test_the_api_tells_alerts_and_firings() -> None:
     assert [(each["id"], each["firing"], each["windowHours"]) for each in alerts] == [(str(firing.alert_id), True, 1)]
     assert [(each["id"], each["alertId"]) for each in firings] == [(str(over.pk), str(over.alert_id))]
     assert len(api.get("/api/monitoring/alerts").json()["results"]) == 3
+    refused = api.get("/api/monitoring/alerts", {"firing": "null"})
+    assert (refused.status_code, "Give true or false." in refused.content.decode()) == (400, True)
 
 
 @pytest.mark.django_db(transaction=True)
