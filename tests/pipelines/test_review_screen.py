@@ -81,6 +81,7 @@ def test_a_reviewer_works_a_queue_off(client: Client, ann: User) -> None:
     assert "Does it fit?" in text_of(client, first)
     second = send(client, first, "accept", **{"q.fits": "pass", "comments": "Good."}).headers["Location"]
     assert second != first
+    assert '<progress max="2" value="1"' in text_of(client, second)
     end = send(client, second, "reject", **{"q.fits": "fail"})
 
     assert end.headers["Location"] == reverse("review:queue", args=["q"])

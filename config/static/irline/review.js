@@ -1,7 +1,7 @@
 // Keys, autosave and the checking of corrections on the review screen. Without this the page is a plain form.
 const PAUSE_MS = 800;
 const CHECK_MS = 300;
-const NARROW = "(max-width: 1280px)";
+const NARROW = "(max-width: 1699px)"; // the rail then lies above the item
 
 const screen = document.querySelector("[data-review]");
 const form = document.getElementById("review-form");

@@ -63,7 +63,7 @@ def item_context(
         "contract": content.contract,
         **_output(assignment, content),
         **_input(assignment, content),
-        "metrics": [_metric(each) for each in content.metrics],
+        **_metrics(content.metrics),
     }
 
 
@@ -134,9 +134,10 @@ def _picture_url(assignment: ReviewAssignment, content: Content, which: str) -> 
     return reverse("review:picture", args=[assignment.pk, which]) if which in content.pictures else ""
 
 
-def _metric(result: MetricResult) -> Chip:
-    """Without its link: a reviewer need not be able to open the row's page."""
-    if result.value is None:
-        return Chip(f"{result.metric.key}: not measured")
-    chip = metric_chip(result, result.value)
-    return Chip(chip.text, chip.colour, title=chip.title)
+def _metrics(results: Sequence[MetricResult]) -> dict[str, Any]:
+    """Without their links: a reviewer need not be able to open a row's page."""
+    chips = [metric_chip(each, each.value) for each in results if each.value is not None]
+    return {
+        "metrics": [Chip(chip.text, chip.colour, title=chip.title) for chip in chips],
+        "not_measured": [each.metric.key for each in results if each.value is None],
+    }

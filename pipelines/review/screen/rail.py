@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import Count, IntegerField
+from django.db.models import Count, IntegerField, Q
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
@@ -48,12 +48,15 @@ DISPUTED = """
 class QueueEntry:
     """``waiting`` is how many items wait for anybody, as text; ``mine`` how many the reviewer has answered.
 
+    ``in_all`` is both and what the reviewer holds, counted no further than the text says.
+
     ``disputed`` is how many the reviewer can adjudicate, as text; empty where it is none.
     """
 
     queue: ReviewQueue
     waiting: str
     mine: int
+    in_all: int
     url: str
     disputed: str
     adjudicate_url: str
@@ -75,13 +78,16 @@ def queue_entries(reviewer: User) -> list[QueueEntry]:
         most = COUNTED_DISPUTED + 1
         disputed = RawSQL(DISPUTED, [most, reviewer.pk, reviewer.pk, most], output_field=IntegerField())  # noqa: S611
         queues = queues.annotate(disputed=disputed)
-    own = ReviewAssignment.objects.filter(reviewer=reviewer, state=ReviewAssignment.State.SUBMITTED)
-    mine = dict(own.order_by().values_list("item__queue").annotate(n=Count("pk")))
+    own = ReviewAssignment.objects.filter(reviewer=reviewer, state__in=("submitted", "reserved"))
+    answered = Count("pk", filter=Q(state="submitted"))
+    counts = own.order_by().values_list("item__queue").annotate(answered=answered, own=Count("pk"))
+    mine = {queue: (given, held) for queue, given, held in counts}
     return [
         QueueEntry(
             queue=queue,
             waiting=_counted(queue.waiting, COUNTED),
-            mine=mine.get(queue.pk, 0),
+            mine=mine.get(queue.pk, (0, 0))[0],
+            in_all=mine.get(queue.pk, (0, 0))[1] + queue.waiting,
             url=reverse("review:queue", args=[queue.key]),
             disputed=_counted(found, COUNTED_DISPUTED) if (found := getattr(queue, "disputed", 0)) else "",
             adjudicate_url=reverse("review:adjudicate", args=[queue.key]),
