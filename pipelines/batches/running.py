@@ -9,7 +9,8 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -137,14 +138,19 @@ def _group(pipeline: PipelineDefinition, version: int, name: str) -> uuid.UUID:
     return uuid.uuid5(GROUPS, f"{pipeline.pk}:{version}:{name}")
 
 
-def run_lines(batch: Batch, lines: Iterable[Line | BadLine], *, concurrency: int) -> Generator[Verdict]:
+@contextmanager
+def run_lines(batch: Batch, lines: Iterable[Line | BadLine], *, concurrency: int) -> Iterator[Iterator[Verdict]]:
     """Run every line, so many at a time, each in a thread; the verdicts come as the runs end.
 
-    A line that goes wrong keeps none of the others from its turn. Whoever stops asking for verdicts has those that are
-    under way carried to their end first. Raises ``LoggingDisabled`` once no pipeline may run any more, and the
-    database's error where it is away for longer than a lease lasts; calling again goes on from there.
+    A line that goes wrong keeps none of the others from its turn. Where the block is left early, what is under way is
+    carried to its end first. Raises ``LoggingDisabled`` once no pipeline may run any more, and the database's error
+    where it is away for longer than a lease lasts; calling again goes on from there.
     """
-    return _Crew(batch, lines, concurrency).verdicts()
+    crew = _Crew(batch, lines, concurrency)
+    try:
+        yield crew.verdicts()
+    finally:
+        crew.end()
 
 
 class _Crew:
@@ -154,29 +160,30 @@ class _Crew:
         self._batch = batch
         self._ended = batch.ended()
         self._lines = iter(lines)
-        self._size = size
+        self._threads = [threading.Thread(target=self._work, name=f"line {n}", daemon=True) for n in range(size)]
         self._threads_each = max(1, settings.INLINE_EXECUTOR_THREADS // size)
         self._taking = threading.Lock()
         self._told: queue.SimpleQueue[Verdict | BaseException | None] = queue.SimpleQueue()
         self._stopping = False
 
-    def verdicts(self) -> Generator[Verdict]:
-        threads = [threading.Thread(target=self._work, name=f"line {n}", daemon=True) for n in range(self._size)]
-        for thread in threads:
+    def verdicts(self) -> Iterator[Verdict]:
+        for thread in self._threads:
             thread.start()
-        working = len(threads)
-        try:
-            while working:
-                told = self._told.get()
-                if isinstance(told, BaseException):
-                    raise told
-                if told is None:
-                    working -= 1
-                else:
-                    yield told
-        finally:
-            self._stopping = True
-            for thread in threads:
+        working = len(self._threads)
+        while working:
+            told = self._told.get()
+            if isinstance(told, BaseException):
+                raise told
+            if told is None:
+                working -= 1
+            else:
+                yield told
+
+    def end(self) -> None:
+        """Take no line any more, and wait for those that were taken."""
+        self._stopping = True
+        for thread in self._threads:
+            if thread.ident is not None:
                 thread.join()
 
     def _work(self) -> None:

@@ -1,6 +1,7 @@
 """A backfill that is killed while it works, and called again."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.models import PipelineRun
+from pipelines.models import PipelineRun, StepRun
 from tests.chaos import building
 from tests.chaos.processes import PATIENCE, environment, kill, wait_until, workers
 from tests.chaos.soundness import check_sound
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LINES = 30
 KILLS = 2
+CONCURRENCY = 4
 
 
 @pytest.mark.parametrize("executor", ["inline", "distributed"])
@@ -52,15 +54,44 @@ def test_a_batch_that_is_killed_again_and_again_starts_each_line_once(
     assert PipelineRun.objects.values("run_group_id").distinct().count() == 1
 
 
+def test_a_batch_that_is_interrupted_ends_what_is_under_way_and_begins_nothing(
+    settings: Any, media: Path, tmp_path: Path
+) -> None:
+    building.use_steps(settings, executor="inline")
+    building.pipeline({"key": "gated", "step": "gated", "params": {"folder": str(tmp_path)}}, key="diamond")
+    (tmp_path / "page.html").write_text("<h1>Hello</h1>")
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"source": "page.html"}\n' * 6)
+    surroundings = {**environment(media), "PIPELINE_EXECUTOR": "inline"}
+    interrupted = start_batch(lines, surroundings, stderr=subprocess.PIPE)
+    wait_until(lambda: StepRun.objects.filter(status="running").count() == CONCURRENCY)
+
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.stderr is not None
+    assert b"Stopping." in interrupted.stderr.readline()
+    (tmp_path / "gate").touch()
+    _, said = interrupted.communicate(timeout=PATIENCE)
+
+    assert interrupted.returncode == 130
+    assert b"run group" in said
+    assert set(PipelineRun.objects.values_list("status", flat=True)) == {"completed"}
+    assert PipelineRun.objects.count() == CONCURRENCY
+    assert start_batch(lines, surroundings).wait(PATIENCE) == 0
+    counts = check_sound("a batch that is interrupted")
+    assert counts["runs completed"] == counts["attempts"] == 6
+
+
 def have_ended(so_many: int) -> bool:
     return PipelineRun.objects.exclude(finished_at=None).count() >= so_many
 
 
-def start_batch(lines: Path, surroundings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_batch(
+    lines: Path, surroundings: Mapping[str, str], stderr: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """What it says goes to a file of its own, anew each time."""
-    command = [sys.executable, "manage.py", "run_batch", "diamond", str(lines), "--concurrency", "4", "--json"]
+    command = [sys.executable, "manage.py", "run_batch", "diamond", str(lines), "--concurrency", str(CONCURRENCY)]
     with lines.with_suffix(".said").open("wb") as out:
-        return subprocess.Popen(command, env=dict(surroundings), stdout=out, stderr=subprocess.DEVNULL)
+        return subprocess.Popen([*command, "--json"], env=dict(surroundings), stdout=out, stderr=stderr)
 
 
 def said_by(lines: Path) -> str:

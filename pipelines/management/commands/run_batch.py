@@ -3,7 +3,6 @@ import re
 import sys
 from argparse import ArgumentParser
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ Exit status: 0 every run completed, 1 some did not, 2 the input could not be use
             for line in lines:
                 shown.tell(batch.check(line))
             return
-        with closing(run_lines(batch, lines, concurrency=options["concurrency"])) as verdicts:
+        with run_lines(batch, lines, concurrency=options["concurrency"]) as verdicts:
             try:
                 for verdict in verdicts:
                     shown.tell(verdict)
