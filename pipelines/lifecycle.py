@@ -37,7 +37,7 @@ from pipelines.outages import OUTAGE, through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.pace import QUICK_MS
 from pipelines.registry import UnknownHandlerError, handler, handler_path
-from pipelines.steps.contract import Prompted, StepError, StepResult, seen_by
+from pipelines.steps.contract import Prompted, StepContext, StepError, StepResult, seen_by
 
 logger = logging.getLogger(__name__)
 
@@ -108,13 +108,13 @@ def run_attempt(
     names the node, as then somebody wants it to run.
     """
     afresh = afresh or claim.item.node_key in (conductor.run.rerun_from or ())
-    sight = _look(conductor, claim, attempt) if conductor.node(claim.item).cache else None
+    context, sight = _look(conductor, claim, attempt) if conductor.node(claim.item).cache else (None, None)
     if sight is not None and not afresh:
         found = through_outages("looking for an equal result", lambda _: _recall(conductor, claim, sight))
         if found is not None:
             return found
     try:
-        ran = _run(conductor, claim, attempt, guarded=guarded)
+        ran = _run(conductor, claim, attempt, context, guarded=guarded)
     except Abandoned:
         return _released(claim) if attempt.released else None
     except TimedOut:
@@ -124,18 +124,23 @@ def run_attempt(
     return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
 
 
-def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> caching.Sight | None:
-    """All that the step can see, summed up. None where that can't be had: the step then runs, and says why itself."""
+def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> tuple[StepContext | None, caching.Sight | None]:
+    """All that the step can see, and that summed up. None where it can't be had: the step then runs, and says why."""
+    context = None
     try:
-        context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
+        context = _context(conductor, claim, attempt)
         version = conductor.step_version(claim.item)
         beyond = seen_by(handler(version.handler), context)
-        return caching.look(version, conductor.profile(claim.item), context, beyond)
+        return context, caching.look(version, conductor.profile(claim.item), context, beyond)
     except OUTAGE:
         raise
     except Exception:
         logger.exception("what step %s of run %s sees cannot be summed up", claim.name, conductor.run.pk)
-        return None
+        return context, None
+
+
+def _context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepContext:
+    return through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
 
 
 def _cache_key(
@@ -273,10 +278,10 @@ def _is_recorded(settlement: Settlement) -> bool:
     return record is not None and TestRun.objects.filter(pk=record["id"]).exists()
 
 
-def _run(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool) -> _Ran:
-    """Call the step's function. Whatever it raises becomes an error that a person can read.
+def _run(conductor: Conductor, claim: Claim, attempt: Attempt, context: StepContext | None, *, guarded: bool) -> _Ran:
+    """Call the step's function, with a ``context`` that was read already, or not. Whatever it raises becomes an error
 
-    But for ``Abandoned`` and ``TimedOut``, which are the engine's own.
+    that a person can read, but for ``Abandoned`` and ``TimedOut``, which are the engine's own.
     """
     began = time.monotonic()
     result: StepResult | None = None
@@ -285,9 +290,9 @@ def _run(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool)
     name = conductor.step_version(claim.item).handler
     try:
         function = handler(name)
-        context = through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
+        context = context or _context(conductor, claim, attempt)
         began = time.monotonic()
-        result = bodies.call(function, handler_path(name), context, attempt, guarded=guarded)
+        result = _checked(bodies.call(function, handler_path(name), context, attempt, guarded=guarded))
         prompted = result.prompted
     except (Abandoned, TimedOut):
         raise
@@ -304,6 +309,18 @@ def _run(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool)
         logger.exception("step %s of run %s crashed", claim.name, conductor.run.pk)
         error = _crashed(claim, type(crash).__name__, _first_line(crash))
     return _Ran(result, error, prompted, (time.monotonic() - began) * 1000)
+
+
+def _checked(handed: Any) -> StepResult:
+    """What a step handed over, whoever wrote it. Raises ``StepError`` where it is not what the contract says."""
+    if not isinstance(handed, StepResult):
+        raise StepError(
+            "result-invalid", f"A step returns a StepResult, and this one returned {type(handed).__name__}."
+        )
+    if not isinstance(handed.ir, dict):
+        kind = type(handed.ir).__name__
+        raise StepError("ir-not-an-object", f"An IR is a JSON object, and this one is {kind}. Put it into a member.")
+    return handed
 
 
 def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:

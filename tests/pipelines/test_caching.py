@@ -70,6 +70,21 @@ def test_an_equal_step_takes_the_earlier_result_and_leaves_nothing_in_the_audit_
         assert row.ir_artifacts.get().attempt == row.attempt == 1
 
 
+def test_a_step_without_an_equal_one_reads_what_it_sees_once() -> None:
+    version = building.pipeline(
+        {"key": "split", "stepVersionId": "listed@1"},
+        {"key": "make", "stepVersionId": "make_module@1", "dependsOn": ["split"], "forEach": "split.parts"},
+        {"key": "judge", "stepVersionId": "judge@1", "dependsOn": ["make"], "forEach": "make", "cache": True},
+    )
+
+    with CaptureQueriesContext(connection) as captured:
+        run = building.run(version, design=PAGE)
+
+    assert (run.status, reused(run)) == ("completed", set())
+    reads = [query["sql"] for query in captured if 'FROM "pipelines_stepoutputlink"' in query["sql"]]
+    assert len(reads) == StepRun.objects.filter(node_key="judge").count() == 2
+
+
 def test_what_reuses_a_reused_result_names_the_step_that_really_ran() -> None:
     version = building.pipeline(*CHAIN)
     runs = [building.run(version) for _ in range(3)]

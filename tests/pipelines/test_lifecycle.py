@@ -144,6 +144,24 @@ def test_the_audit_log_keeps_what_a_step_says_redacted() -> None:
     assert (safety.status, safety.details["redaction"]["counts"]) == ("warning", {"email": 1})
 
 
+@pytest.mark.parametrize("ir", [2, "its scores", None, True, [{"scores": 1}]])
+def test_an_ir_that_is_no_object_fails_the_step(ir: Any) -> None:
+    run = building.run(building.pipeline({"key": "a", "params": {"ir": ir}}))
+
+    assert run.status == "failed"
+    assert run.error is not None
+    assert (run.error["code"], "is a JSON object" in run.error["message"]) == ("ir-not-an-object", True)
+
+
+def test_a_step_that_returns_something_else_fails_with_what_it_should(settings: Any) -> None:
+    settings.PIPELINE_STEPS = {**HANDLERS, "emit": "builtins.repr"}
+
+    run = building.run(building.pipeline({"key": "a"}))
+
+    assert run.error is not None
+    assert (run.error["code"], "returned str" in run.error["message"]) == ("result-invalid", True)
+
+
 def test_a_crash_is_worded_without_a_traceback() -> None:
     run = building.run(building.pipeline({"key": "a", "params": {"crash": "boom\nsecret second line"}}))
 
