@@ -20,7 +20,7 @@ FLAT = 1.5  # times as much as in the smallest; more is growth
 MILLION = 1_000_000
 STEPS_A_RUN = 10
 ROUNDS = 5
-SETTLES = 15.0  # seconds that workers get to come up
+SETTLES = 15.0  # seconds that workers get to come to rest
 IDLE_FOR = 20.0  # seconds
 IDLE_GOAL = 2.0  # percent of a core
 
@@ -87,6 +87,7 @@ def beside_a_million(arguments: argparse.Namespace) -> dict[str, Any]:
 def idle_share(arguments: argparse.Namespace) -> dict[str, Any]:
     """Percent of a core that each of two workers takes while there is nothing to do."""
     with copied_database("benchmark_distributed") as database, closing(Distributed(database)) as distributed:
+        distributed.measure(chain(10))
         time.sleep(SETTLES)
         before = [_cpu_seconds(worker.pid) for worker in distributed.workers]
         time.sleep(IDLE_FOR)

@@ -17,7 +17,7 @@ _encode = json.JSONEncoder(
 
 # What the standard encoder may write otherwise than the canonical form: `1.0`, exponents, and keys past U+FFFF, which
 # RFC 8785 sorts by UTF-16 code units. A match inside a string is harmless: the slow way gives the same bytes.
-_MAYBE_UNCANONICAL = re.compile(r"\.0[,\]}]|\.0$|[0-9]e[-+]?[0-9]|[\U00010000-\U0010ffff]")
+_MAYBE_UNCANONICAL = re.compile(r"(?:\.0|[0-9]e[-+][0-9]{2,3})(?:[,\]}]|$)|[\U00010000-\U0010ffff]")
 
 
 def canonical_json(data: object) -> bytes:

@@ -12,7 +12,6 @@ from typing import Any
 import krippendorff
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -215,6 +214,9 @@ class Separation:
 
 def separation(values: Sequence[float], rejected: Sequence[bool], *, higher_is_better: bool) -> Separation | None:
     """None unless some items were rejected and some were not. The threshold is one of ``values``."""
+    # Imported where it is used, as it takes most of a second and few processes come here.
+    from scipy.stats import rankdata
+
     measured = np.array(values, dtype=np.float64) if higher_is_better else -np.array(values, dtype=np.float64)
     bad = np.array(rejected, dtype=bool)
     count_bad, count_good = int(bad.sum()), int((~bad).sum())

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,9 @@ def match_boxes(predicted: Sequence[KindedBox], truth: Sequence[KindedBox], iou:
     (``scipy.optimize.linear_sum_assignment``). Nothing predicted where nothing is true is a perfect answer.
     Raises ``ValueError`` for a threshold outside 0..1.
     """
+    # Imported where it is used, as it takes most of a second and few processes come here.
+    from scipy.optimize import linear_sum_assignment
+
     if not 0 < iou <= 1:
         raise ValueError(f"an IoU threshold lies above 0 and up to 1, not at {iou}")
     if not predicted and not truth:

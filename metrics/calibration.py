@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 LEVEL = 0.05
 DRAWS = 5_000
@@ -37,6 +36,9 @@ class Calibration:
 
 def calibrate(pairs: Sequence[tuple[bool, bool]]) -> Calibration:
     """From ``(the person says it passes, the judge says it passes)`` for each item."""
+    # Imported where it is used, as it takes most of a second and few processes come here.
+    from scipy.stats import binomtest
+
     counts = np.bincount([2 * person + judge for person, judge in pairs], minlength=4)
     items, agreed = len(pairs), int(counts[0] + counts[3])
     kappas = _kappas(counts[np.newaxis])

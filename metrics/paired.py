@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import binomtest, wilcoxon
 
 LEVEL = 0.05
 DRAWS = 5_000
@@ -65,6 +64,9 @@ def compare_scores(old: Sequence[float], new: Sequence[float]) -> Comparison:
 
 def _p_of(changes: Sequence[float]) -> float:
     """McNemar where every change is a whole verdict, else Wilcoxon; 1 where nothing changed."""
+    # Imported where it is used, as it takes most of a second and few processes come here.
+    from scipy.stats import wilcoxon
+
     apart = [change for change in changes if change]
     if not apart:
         return 1.0
@@ -75,6 +77,9 @@ def _p_of(changes: Sequence[float]) -> float:
 
 def mcnemar(gained: int, lost: int) -> float:
     """The exact two-sided p of items that only the new version passes against those that only the old one does."""
+    # Imported where it is used, as it takes most of a second and few processes come here.
+    from scipy.stats import binomtest
+
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 

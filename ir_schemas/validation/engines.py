@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Protocol
 
-import jsonschema
 import jsonschema_rs
 import referencing.jsonschema
 from jsonschema_specifications import REGISTRY as SPECIFICATIONS  # type: ignore[import-untyped]
@@ -95,16 +94,19 @@ class PythonEngine:
 
 
 class PythonLibrary:
-    _validator = jsonschema.Draft202012Validator
-
     def __init__(self, resources: Resources, assert_formats: bool) -> None:
+        # Its checker of IRIs works out a grammar when it is imported: 3 s that whoever does not fall back is spared.
+        import jsonschema
+
+        self._refusal = jsonschema.SchemaError
+        self._validator = jsonschema.Draft202012Validator
         self._assert_formats = assert_formats
         self._registry = registry_of(resources)
 
     def compile(self, schema: Schema) -> Check:
         try:
             self._validator.check_schema(schema)
-        except jsonschema.SchemaError as error:
+        except self._refusal as error:
             raise SchemaRefused(error.message) from error
         formats = self._validator.FORMAT_CHECKER if self._assert_formats else None
         return self._validator(schema, registry=self._registry, format_checker=formats).is_valid
