@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from config.filters import TextFilter
 from config.permissions import holds
 from config.problems import InvalidInput
 from feedback import ground_truth
@@ -49,9 +50,9 @@ class SetItemsSerializer(serializers.Serializer[Any]):
 
 
 class GroundTruthFilter(filters.FilterSet):  # type: ignore[misc]
-    scope = filters.CharFilter()
-    referenceId = filters.CharFilter(field_name="reference_id")
-    setKey = filters.CharFilter(field_name="sets__key")
+    scope = TextFilter()
+    referenceId = TextFilter(field_name="reference_id")
+    setKey = TextFilter(field_name="sets__key")
 
 
 class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):

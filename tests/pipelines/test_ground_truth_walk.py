@@ -104,7 +104,7 @@ def test_a_bad_output_leads_to_a_better_pipeline(client: Client, capsys: pytest.
     assert ("better" in said, "worse" in said, status) == (True, False, 0)
     assert "0.889" in said, "eight of nine are exactly right"
 
-    activated = client.post("/api/pipelines/design_to_modules/versions/3/activate")
+    activated = client.post("/api/pipelines/design_to_modules/versions/3/activate", content_type="application/json")
     assert activated.status_code == 200
     assert PipelineVersion.objects.get(pipeline__key="design_to_modules", is_active=True).version == 3
     assert COMMANDS == []

@@ -157,10 +157,10 @@ class StepLogViewSet(ListModelMixin, GenericViewSet[StepLog]):
     filterset_class = filters.StepLogFilter
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().filter(step_run=self.kwargs.get("step_run"))
+        return super().get_queryset().filter(step_run=self.kwargs.get("id"))
 
     @extend_schema(operation_id="stepRunsLogs")
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lines of a step. To follow one that runs, ask with `after` and the id of the last line you have."""
-        get_object_or_404(StepRun.objects.only("pk"), pk=kwargs["step_run"])
+        get_object_or_404(StepRun.objects.only("pk"), pk=kwargs["id"])
         return super().list(request, *args, **kwargs)
