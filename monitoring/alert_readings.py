@@ -11,8 +11,8 @@ from django.db import connection
 from config.models import first_uuid7
 from monitoring.alert_rules import Reading
 from monitoring.figures import By, Figures, Report, pipeline_hours, report
-from monitoring.models import Alert
-from monitoring.models.alerts import Watched, kind_of
+from monitoring.models import Alert, TestRun
+from monitoring.models.alerts import Watched
 from monitoring.rollups import SQL
 from monitoring.windows import Window
 
@@ -112,7 +112,7 @@ def _hours(alert: Alert, window: Window) -> list[Figures]:
 
 
 def _report(alert: Alert, window: Window, *, by: By) -> Report:
-    return report(window, by=by, kind=kind_of(alert.watches), prompt_id=alert.prompt_id, model=alert.model or None)
+    return report(window, by=by, kind=TestRun.Type(alert.watches), prompt_id=alert.prompt_id, model=alert.model or None)
 
 
 def _hours_of_rows(alert: Alert, window: Window) -> dict[datetime, Figures]:
@@ -121,7 +121,7 @@ def _hours_of_rows(alert: Alert, window: Window) -> dict[datetime, Figures]:
     return pipeline_hours(
         window,
         pipeline_id=alert.pipeline_id,
-        kind=kind_of(alert.watches),
+        kind=TestRun.Type(alert.watches),
         prompt_id=alert.prompt_id,
         model=alert.model or None,
     )

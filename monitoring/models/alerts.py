@@ -1,7 +1,5 @@
 """Rules that watch figures, and when they fired."""
 
-from typing import Any
-
 import pghistory
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,7 +7,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from config.models import Record
-from monitoring.models.runs import TestRun
 
 MOST_HOURS = 168
 MOST_HOURS_OF_ROWS = 24
@@ -218,8 +215,3 @@ class AlertFiring(Record):
 
     def __str__(self) -> str:
         return f"{self.alert_id} {self.began_at:%Y-%m-%d %H:%M}"
-
-
-def kind_of(watched: Any) -> TestRun.Type:
-    """The type of the runs that are watched. Raises ``ValueError`` for a metric, which is no run."""
-    return TestRun.Type(str(watched))

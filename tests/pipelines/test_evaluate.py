@@ -8,18 +8,16 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
-from config.canonical import content_hash
 from feedback import ground_truth
-from feedback.models import GroundTruthSet
 from metrics.models import MetricResult
 from monitoring.models import TestResult
 from pipelines.models import PipelineRun
 from tests.factories import GroundTruthSetFactory
 from tests.pipelines.building import PAGE, pipeline, run
 from tests.pipelines.example_steps import HANDLERS
+from tests.pipelines.truths import RIGHT, truths
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
-RIGHT = {"title": "Bikes"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,19 +28,6 @@ def review_on(settings: LazySettings) -> None:
 
 def version(ir: Any, **params: Any) -> Any:
     return pipeline({"key": "first", "params": {"ir": ir, **params}})
-
-
-def truths(count: int) -> GroundTruthSet:
-    """Answers to that many inputs, each of them right where the title is Bikes."""
-    truth_set: GroundTruthSet = GroundTruthSetFactory(key="home")
-    made = [
-        ground_truth.add_version(
-            scope="first", reference_id=content_hash({"n": n}), data=RIGHT, provenance={"inputs": {"n": n}}
-        )
-        for n in range(count)
-    ]
-    ground_truth.put_into_set(truth_set=truth_set, truths=made)
-    return truth_set
 
 
 def told(**options: Any) -> Any:

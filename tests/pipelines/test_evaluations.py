@@ -12,9 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from config.canonical import content_hash
 from feedback import ground_truth
-from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
+from feedback.models import Evaluation, EvaluationItem
 from metrics.models import MetricResult
 from pipelines.executors import duties, inline
 from pipelines.models import AIProcess, AIPrompt, PipelineRun, PipelineVersion, StepDefinition, StepVersion
@@ -23,9 +22,9 @@ from pipelines.review.evaluating import services
 from tests import factories
 from tests.pipelines.building import pipeline
 from tests.pipelines.example_steps import HANDLERS
+from tests.pipelines.truths import RIGHT, truths
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
-RIGHT = {"title": "Bikes"}
 BODY = {"set": "home", "pipeline": "example", "version": 2, "against": 1}
 
 
@@ -41,18 +40,6 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     begun: list[str] = []
     monkeypatch.setattr(inline, "in_background", lambda what, work: begun.append(what))
     return begun
-
-
-def truths(count: int, key: str = "home") -> GroundTruthSet:
-    truth_set: GroundTruthSet = factories.GroundTruthSetFactory(key=key)
-    made = [
-        ground_truth.add_version(
-            scope="first", reference_id=content_hash({"n": n}), data=RIGHT, provenance={"inputs": {"n": n}}
-        )
-        for n in range(count)
-    ]
-    ground_truth.put_into_set(truth_set=truth_set, truths=made)
-    return truth_set
 
 
 def versions(*outputs: Any) -> list[PipelineVersion]:

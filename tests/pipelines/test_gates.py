@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from config.canonical import content_hash
 from config.problems import DomainError, InvalidInput
 from feedback import ground_truth
 from feedback.models import ActivationGate, Evaluation, GroundTruthSet
@@ -26,9 +25,10 @@ from pipelines.review.gating import save_gate
 from tests import factories
 from tests.pipelines.building import pipeline, steps
 from tests.pipelines.example_steps import HANDLERS
+from tests.pipelines.truths import RIGHT, truths
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
-RIGHT, WRONG = {"title": "Bikes"}, {"title": "Wrong"}
+WRONG = {"title": "Wrong"}
 
 
 @pytest.fixture(autouse=True)
@@ -38,15 +38,7 @@ def review_on(settings: LazySettings) -> None:
 
 
 def frozen(count: int = 6, key: str = "home") -> GroundTruthSet:
-    truth_set: GroundTruthSet = factories.GroundTruthSetFactory(key=key)
-    made = [
-        ground_truth.add_version(
-            scope="first", reference_id=content_hash({"n": n}), data=RIGHT, provenance={"inputs": {"n": n}}
-        )
-        for n in range(count)
-    ]
-    ground_truth.put_into_set(truth_set=truth_set, truths=made)
-    return ground_truth.freeze(truth_set=truth_set)
+    return ground_truth.freeze(truth_set=truths(count, key))
 
 
 def first(ir: Any = RIGHT) -> PipelineVersion:
