@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from config.canonical import canonical_json
 from feedback.models import ReviewItem
@@ -99,15 +99,19 @@ def load_content(item: ReviewItem) -> Content:
     """``item`` should come with its queue, and its step run with run and step version."""
     if item.kind == ItemKind.PROMPT_RESULT:
         return _of_prompt(item)
-    found = IRArtifact.objects.filter(pk=item.target_id)
-    if item.kind == ItemKind.MODULE:
-        found = IRArtifact.objects.filter(step_run=item.step_run, attempt=F("step_run__attempt"))
-    artifact = found.first()
+    artifact = artifacts_of(item).first()
     prompts = PromptData.objects.filter(step_run=item.step_run) if item.step_run_id else PromptData.objects.none()
     prompt_data = prompts.select_related("ai_prompt__process").first()
     if artifact is None:
         return Content(item, prompt_data=prompt_data)
     return Content(item, artifact.ir_json, artifact.validation_errors, artifact.error_count, prompt_data)
+
+
+def artifacts_of(item: ReviewItem) -> QuerySet[IRArtifact]:
+    """The one artifact that reviewers see and correct, while it is kept: a module's is the document it was made of."""
+    if item.kind == ItemKind.MODULE:
+        return IRArtifact.objects.filter(step_run=item.step_run_id, attempt=F("step_run__attempt"))
+    return IRArtifact.objects.filter(pk=item.target_id)
 
 
 def _of_prompt(item: ReviewItem) -> Content:

@@ -14,9 +14,9 @@ from feedback.accepted import adjudicated
 from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
 from ir_schemas import active
 from ir_schemas.active import Contract
-from ir_schemas.models import IRArtifact
 from metrics.documents import differences
 from pipelines.models import PipelineRun, PromptResult
+from pipelines.review.content import artifacts_of
 
 MOST_DIFFERENCES = 200
 MOST_ERRORS = 20
@@ -120,12 +120,12 @@ def _check_accepted(answer: ReviewAnswer, item: ReviewItem) -> None:
 
 
 def _output_of(item: ReviewItem) -> _Output:
-    return _of_artifact(item) if item.kind == ReviewItem.Kind.IR_ARTIFACT else _of_prompt(item)
+    return _of_prompt(item) if item.kind == ReviewItem.Kind.PROMPT_RESULT else _of_artifact(item)
 
 
 def _of_artifact(item: ReviewItem) -> _Output:
-    artifacts = IRArtifact.objects.select_related("step_run__pipeline_run", "step_run__step_version__step")
-    artifact = artifacts.filter(pk=item.target_id).first()
+    artifacts = artifacts_of(item).select_related("step_run__pipeline_run", "step_run__step_version__step")
+    artifact = artifacts.first()
     if artifact is None or artifact.ir_json is None:
         raise NotCuratable("The output was deleted or pruned since it was reviewed.")
     step_run = artifact.step_run
@@ -160,9 +160,9 @@ def reference_of(run: PipelineRun, map_index: int | None) -> str:
 
 def _of_prompt(item: ReviewItem) -> _Output:
     results = PromptResult.objects.select_related("prompt_data__ai_prompt__process")
-    result = results.filter(pk=item.target_id).first() if item.kind == ReviewItem.Kind.PROMPT_RESULT else None
+    result = results.filter(pk=item.target_id).first()
     if result is None or result.result is None:
-        raise NotCuratable("Only IR artifacts and prompt results that are still stored can become ground truth.")
+        raise NotCuratable("The output was deleted or pruned since it was reviewed.")
     data, prompt = result.prompt_data, result.prompt_data.ai_prompt
     if prompt is None:
         raise NotCuratable("The result belongs to no prompt, so nothing says what it should be measured against.")

@@ -104,13 +104,23 @@ def test_a_prompts_result_becomes_ground_truth_of_its_process(curator: User) -> 
     assert made["provenance"]["promptVersion"] == prompt.version
 
 
+def test_a_module_becomes_ground_truth_by_the_document_it_was_made_of(curator: User) -> None:
+    artifact = IRArtifact.objects.get(pk=reviewed().answer.assignment.item.target_id)
+    module = ReviewItemFactory(kind="module", step_run=artifact.step_run, state="done", free_slots=0)
+
+    made = curate(reviewed(item=module), curator).json()
+
+    assert (made["scope"], made["data"]) == ("first", artifact.ir_json)
+    assert made["provenance"]["artifactId"] == str(artifact.pk)
+
+
 def test_what_cannot_become_ground_truth_is_refused_with_the_reason(curator: User) -> None:
     contract("emit", {"type": "object", "properties": {"n": {"type": "integer"}}})
-    module = ReviewItemFactory(kind="module", state="done", free_slots=0)
+    module = ReviewItemFactory(kind="module", step_run=None, state="done", free_slots=0)
     cases = [
         (ReviewFeedbackFactory(), 409, "feedback-not-curatable", "no review queue"),
         (reviewed("reject"), 409, "feedback-not-curatable", "rejected"),
-        (reviewed(item=module), 409, "feedback-not-curatable", "Only IR artifacts"),
+        (reviewed(item=module), 409, "feedback-not-curatable", "deleted or pruned"),
         (reviewed("correct", {"n": "two"}), 400, "ground-truth-invalid", "At /n"),
     ]
     for feedback, status, code, words in cases:
