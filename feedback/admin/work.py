@@ -73,6 +73,11 @@ class ReviewAssignmentAdmin(GatedAdmin, ReadOnlyAdmin):
     date_hierarchy = "claimed_at"
     fields = ("item", "reviewer", "slot", "state", "claimed_at", "reserved_until", "note", "id", "created_at")
 
+    def __init__(self, model: type[ReviewAssignment], admin_site: Any) -> None:
+        """A draft is its reviewer's alone, so its document has no address here."""
+        super().__init__(model, admin_site)
+        self.json_fields.discard("draft")
+
 
 @admin.register(ReviewAnswer)
 class ReviewAnswerAdmin(GatedAdmin, ReadOnlyAdmin):

@@ -14,9 +14,9 @@ from feedback.models.work import ReviewAnswer, ReviewItem
 
 class FeedbackQuerySet(models.QuerySet["ReviewFeedback"]):
     def visible_to(self, user: Any) -> "FeedbackQuerySet":
-        """All but what others answered on items that still take answers: nobody is led by another's opinion."""
+        """All but what others answered on items that are not settled: nobody is led by another's opinion."""
         is_own = Q(answer__assignment__reviewer=user.pk)
-        is_settled = ~Q(answer__assignment__item__state=ReviewItem.State.OPEN)
+        is_settled = Q(answer__assignment__item__state__in=ReviewItem.SETTLED)
         return self.filter(Q(answer=None) | is_own | is_settled)
 
 

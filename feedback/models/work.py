@@ -28,6 +28,8 @@ class ReviewItem(Record):
         DONE = "done", "Done"
         WITHDRAWN = "withdrawn", "Withdrawn"
 
+    SETTLED = (State.DISPUTED, State.DONE)  # no reviewer will answer any more; a withdrawn one can be put back
+
     queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="items")
     kind = models.CharField(max_length=16, choices=ItemKind)
     target_id = models.UUIDField()
@@ -153,8 +155,8 @@ class ReviewAssignment(Record):
 
 class AnswerQuerySet(models.QuerySet["ReviewAnswer"]):
     def visible_to(self, user: Any) -> "AnswerQuerySet":
-        """One's own, and everybody's on items that no longer take answers: nobody is led by another's opinion."""
-        return self.filter(Q(assignment__reviewer=user.pk) | ~Q(assignment__item__state=ReviewItem.State.OPEN))
+        """One's own, and everybody's on items that are settled: nobody is led by another's opinion."""
+        return self.filter(Q(assignment__reviewer=user.pk) | Q(assignment__item__state__in=ReviewItem.SETTLED))
 
 
 class ReviewAnswer(Record):

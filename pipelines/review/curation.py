@@ -22,6 +22,13 @@ MOST_DIFFERENCES = 200
 MOST_ERRORS = 20
 
 
+WAITS: dict[str, str] = {
+    ReviewItem.State.OPEN: "Its reviewers have not all answered. It can become ground truth once they have.",
+    ReviewItem.State.DISPUTED: "Its reviewers disagree. It can become ground truth once an adjudicator has decided.",
+    ReviewItem.State.WITHDRAWN: "Its item was withdrawn. Put it back, and curate it once its reviewers have answered.",
+}
+
+
 class NotCuratable(DomainError):
     """No accepted document can be made of this feedback; the message says why."""
 
@@ -112,9 +119,9 @@ def curate_many(*, feedback: Iterable[ReviewFeedback], curator: User) -> Curated
 
 
 def _check_accepted(answer: ReviewAnswer, item: ReviewItem) -> None:
-    """Where reviewers disagree, only the adjudicator's answer is accepted."""
-    if item.state == ReviewItem.State.DISPUTED:
-        raise NotCuratable("Its reviewers disagree. It can become ground truth once an adjudicator has decided.")
+    """Once its reviewers have all answered; where they disagree, only the adjudicator's answer is accepted."""
+    if item.state in WAITS:
+        raise NotCuratable(WAITS[item.state])
     if not answer.assignment.is_adjudication and adjudicated(item):
         raise NotCuratable("An adjudicator decided this item. Curate the adjudicator's review.")
 

@@ -247,5 +247,8 @@ def test_others_answers_are_hidden_while_an_item_is_open(ann: User, bob: User) -
 
     assert ReviewAnswer.objects.visible_to(ann).count() == ReviewFeedback.objects.visible_to(ann).count() == 1
     assert ReviewAnswer.objects.visible_to(bob).count() == ReviewFeedback.objects.visible_to(bob).count() == 0
+    services.withdraw(items=ReviewItem.objects.all())
+    assert ReviewAnswer.objects.visible_to(bob).count() == ReviewFeedback.objects.visible_to(bob).count() == 0
+    services.put_back(items=ReviewItem.objects.all())
     services.submit(assignment_id=claim(queue, bob).pk, reviewer=bob, answer=ACCEPT)
     assert ReviewAnswer.objects.visible_to(bob).count() == ReviewFeedback.objects.visible_to(bob).count() == 2
