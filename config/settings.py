@@ -228,6 +228,7 @@ CLOSED_ROUTES = {
     "/api/judge": "REVIEW_ENABLED",
     "/api/evaluations": "REVIEW_ENABLED",
     "/api/activation-gates": "REVIEW_ENABLED",
+    "/api/ai-prompts": "REVIEW_ENABLED",
     "/admin/review/": "REVIEW_ENABLED",
     "/admin/feedback/reviewqueue/": "REVIEW_ENABLED",
     "/admin/feedback/reviewquestion/": "REVIEW_ENABLED",

@@ -71,6 +71,32 @@ def activate_version(version: PipelineVersion, *, by: User | None = None, overri
     return version
 
 
+@transaction.atomic
+def change_version(version: PipelineVersion) -> PipelineVersion:
+    """Keep a version's changed DAG or notes. Raises ``GateRefused`` for the DAG that a gate compares others with."""
+    PipelineDefinition.objects.select_for_update().get(pk=version.pipeline_id)
+    kept = PipelineVersion.objects.select_related("pipeline").get(pk=version.pk)
+    if kept.dag != version.dag:
+        _refuse_guarded(kept, "keeps its DAG. Make the next version")
+    version.is_active = kept.is_active
+    version.save()
+    return version
+
+
+@transaction.atomic
+def delete_version(version: PipelineVersion) -> None:
+    """Raises ``GateRefused`` for the one that a gate compares others with, and ``ProtectedError`` once it has run."""
+    PipelineDefinition.objects.select_for_update().get(pk=version.pipeline_id)
+    kept = PipelineVersion.objects.select_related("pipeline").get(pk=version.pk)
+    _refuse_guarded(kept, "is not deleted. Make another one active first")
+    kept.delete()
+
+
+def _refuse_guarded(version: PipelineVersion, what: str) -> None:
+    if gates.guards_version(version):
+        raise gates.GateRefused(f"{version} is active and a gate compares others with it, so it {what}.")
+
+
 def check_dag(dag: Any) -> Graph:
     """Parse a DAG and look up what it names. Raises ``InvalidDag``: ``{path, code, message, hint}`` for each fault."""
     try:

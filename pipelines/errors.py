@@ -66,6 +66,12 @@ class PoolInUse(DomainError):
     code = "pool-in-use"
 
 
+class PromptFixed(DomainError):
+    """Other words for a prompt that was asked or evaluated."""
+
+    code = "prompt-fixed"
+
+
 class IdempotencyConflict(DomainError):
     """The key was used for a run with other inputs."""
 

@@ -1,7 +1,8 @@
 """Whether a version may be made active: not worse than the active one, where a gate asks for that.
 
 An evaluation counts when it compares exactly this version with the one that is active now, on the gate's set as it was
-frozen. The latest one counts. While REVIEW_ENABLED is off gates rest, as no evaluation can be made.
+frozen. The latest one counts. Gates hold for everybody as soon as REVIEW_ENABLED is on for anybody; while it is on for
+nobody they rest, as no evaluation can be made.
 """
 
 import uuid
@@ -9,16 +10,17 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pghistory
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from config import features
 from config.problems import DomainError, InvalidInput
 from feedback.models import ActivationGate, Evaluation
 from feedback.models.gates import OVERRIDE
 from metrics.documents import COMPARATORS
+from monitoring import flags
 from pipelines.models import AIPrompt, PipelineVersion
 
 MOST_REASON = 500
@@ -54,6 +56,12 @@ class Verdict:
     message: str = ""
     hint: str = ""
 
+    @property
+    def evaluate_query(self) -> str:
+        """Of the page that begins the evaluation that it asks for."""
+        rows = {"truth_set": self.gate.truth_set, **self.compared.query}
+        return urlencode({name: row.pk for name, row in rows.items() if row is not None})
+
 
 def verdicts_on_version(version: PipelineVersion, active: PipelineVersion | None) -> list[Verdict]:
     """Of each gate of the pipeline; none where nothing else is active, as there is nothing to compare with."""
@@ -86,9 +94,14 @@ def verdicts_on_prompt(prompt: AIPrompt, active: AIPrompt | None) -> list[Verdic
     return found
 
 
-def guards_prompts(process_id: uuid.UUID, by: User | None) -> bool:
+def guards_prompts(process_id: uuid.UUID) -> bool:
     """Whether a gate guards the process's prompts now."""
-    return _gates(process=process_id).exists() and features.is_on(features.REVIEW, by)
+    return _gates(process=process_id).exists() and _hold()
+
+
+def guards_version(version: PipelineVersion) -> bool:
+    """Whether a gate compares others with this version, as it is the active one: then it stays as it is."""
+    return version.is_active and _gates(pipeline=version.pipeline_id, process=None).exists() and _hold()
 
 
 def enforce(
@@ -100,7 +113,7 @@ def enforce(
     it found what is active. Raises ``MayNotOverride``, and ``InvalidInput`` for too long a reason.
     """
     refused = [verdict for verdict in verdicts if verdict.message]
-    if not refused or not features.is_on(features.REVIEW, by):
+    if not refused or not _hold():
         return nullcontext()
     reason = override_reason.strip()
     if not reason:
@@ -111,6 +124,11 @@ def enforce(
         raise MayNotOverride(f"Only who holds {OVERRIDE} may make active what a gate refuses.")
     overridden = [str(verdict.gate) for verdict in refused]
     return pghistory.context(reason=f"Gate overridden: {reason}", overridden=overridden, user=by.pk)
+
+
+def _hold() -> bool:
+    """A canary's gates are not for the canary's users to keep alone: whoever else could make anything active."""
+    return flags.is_on_for_some(flags.Key.REVIEW_ENABLED)
 
 
 def _gates(**filters: Any) -> QuerySet[ActivationGate]:

@@ -2,19 +2,24 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, rows_link
 from config.problems import DomainError
+from pipelines.admin.guarded import GuardedAdmin
+from pipelines.admin.prompt_activation import activate_page
 from pipelines.ai import template
-from pipelines.ai.activation import activate_prompt, save_prompt
+from pipelines.ai.activation import activate_prompt, delete_prompt, is_guarded, save_prompt
+from pipelines.ai.prompts import active_prompts
 from pipelines.models import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
 
 WHY = "What went through a prompt is evidence, so nobody can change it here."
@@ -74,6 +79,10 @@ class AIProcessAdmin(BaseAdmin):
     fields = ("key", "name", "description")
     inlines = (PromptInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Steps name a process by its key, so that stays."""
+        return () if obj is None else ("key",)
+
 
 class AIPromptForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_content(self) -> str:
@@ -87,7 +96,7 @@ class AIPromptForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(AIPrompt)
-class AIPromptAdmin(BaseAdmin):
+class AIPromptAdmin(GuardedAdmin, BaseAdmin):
     """What a prompt that has been asked said stays as it was; whether it is active can still be changed."""
 
     form = AIPromptForm
@@ -108,9 +117,30 @@ class AIPromptAdmin(BaseAdmin):
     fields = ("process", "version", "content", "is_active", "is_default", "ir_validation_mode", "asked", "created_at")
     readonly_fields = ("asked", "created_at")
     actions = ("activate",)
+    change_form_outer_before_template = "admin/pipelines/aiprompt/head.html"
+
+    class Media:
+        css = {"all": ("irline/schema-editor.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        door = self.admin_site.admin_view(partial(activate_page, self))
+        return [path("<uuid:pk>/activate/", door, name="pipelines_aiprompt_activate"), *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        obj: Any = kwargs.get("obj")
+        may = obj is not None and self.has_change_permission(request, obj)
+        is_asked = may and active_prompts(obj.process.key).first() == obj
+        context["may_activate"] = may and not is_asked
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: AIPrompt, form: Any, change: bool) -> None:
         save_prompt(obj, by=cast(User, request.user))
+
+    def is_guarded(self, obj: AIPrompt) -> bool:
+        return is_guarded(obj)
+
+    def delete_row(self, obj: AIPrompt, by: User) -> None:
+        delete_prompt(obj, by=by)
 
     @admin.action(description="Make active: steps that name no version ask this one", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: Any) -> None:
@@ -125,7 +155,8 @@ class AIPromptAdmin(BaseAdmin):
         messages.success(request, f"Steps that ask {prompt.process} now get version {prompt.version}.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["process", "version", "content"] if obj is not None and obj.data.exists() else []
+        is_fixed = obj is not None and (obj.data.exists() or obj.evaluations.exists())
+        fixed = ["process", "version", "content"] if is_fixed else []
         return [*super().get_readonly_fields(request, obj), *fixed]
 
     @admin.display(description="Asked")

@@ -12,12 +12,14 @@ from django.urls import URLPattern, path
 from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
 from config.problems import DomainError
 from pipelines import pools
+from pipelines.admin.guarded import GuardedAdmin
 from pipelines.admin.operating.starting import start_page
 from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
 from pipelines.admin.versions.page import pipeline_page, version_page
 from pipelines.ai.config import PROMPT_HANDLER, config_faults
-from pipelines.definitions import activate_version, create_version
+from pipelines.definitions import activate_version, change_version, create_version, delete_version
+from pipelines.gates import guards_version
 from pipelines.models import (
     ConcurrencyPool,
     PipelineDefinition,
@@ -83,7 +85,7 @@ class PipelineDefinitionAdmin(BaseAdmin):
 
 
 @admin.register(PipelineVersion)
-class PipelineVersionAdmin(BaseAdmin):
+class PipelineVersionAdmin(GuardedAdmin, BaseAdmin):
     """A version that has run is frozen; which one is active is switched by the action."""
 
     form = PipelineVersionForm
@@ -137,11 +139,17 @@ class PipelineVersionAdmin(BaseAdmin):
 
     def save_model(self, request: HttpRequest, obj: PipelineVersion, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            change_version(obj)
             return
         user = cast(User, request.user)
         saved = create_version(pipeline=obj.pipeline, dag=obj.dag, notes=obj.notes, created_by=user)
         obj.__dict__.update(saved.__dict__)
+
+    def is_guarded(self, obj: PipelineVersion) -> bool:
+        return guards_version(obj)
+
+    def delete_row(self, obj: PipelineVersion, by: User) -> None:
+        delete_version(obj)
 
     @admin.display(description="Runs")
     def runs(self, obj: PipelineVersion) -> Any:
@@ -174,6 +182,10 @@ class StepDefinitionAdmin(BaseAdmin):
     ordering = ("key",)
     fields = ("key", "name", "description")
     inlines = (StepVersionInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """DAGs name a step by its key, so that stays."""
+        return () if obj is None else ("key",)
 
 
 class StepVersionForm(forms.ModelForm):  # type: ignore[type-arg]

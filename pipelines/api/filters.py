@@ -77,6 +77,11 @@ class ActivationGateFilter(filters.FilterSet):  # type: ignore[misc]
     enabled = FlagFilter()
 
 
+class AIPromptFilter(filters.FilterSet):  # type: ignore[misc]
+    process = TextFilter(field_name="process__key", help_text="The process's key.")
+    active = FlagFilter(field_name="is_active")
+
+
 class StepRunFilter(filters.FilterSet):  # type: ignore[misc]
     pipelineRunId = filters.UUIDFilter(field_name="pipeline_run_id")
     nodeKey = TextFilter(field_name="node_key")

@@ -93,10 +93,10 @@ def _profile(entry: catalogue.Profile) -> bool:
 
 def _process(entry: catalogue.Process) -> bool:
     process, made = AIProcess.objects.get_or_create(key=entry.key, defaults={"name": entry.name})
-    prompt, _ = AIPrompt.objects.get_or_create(
-        process=process, version=1, defaults={"content": entry.prompt, "is_active": True, "is_default": True}
-    )
-    if not prompt.ir_schemas.exists():
+    if not process.prompts.exists():
+        AIPrompt.objects.create(process=process, version=1, content=entry.prompt, is_active=True, is_default=True)
+    prompt = process.prompts.filter(version=1).first()
+    if prompt is not None and not prompt.ir_schemas.exists():
         schema = create_schema(
             model=IRSchemaDefinition, owner=prompt, schema=shipped_schema(entry.schema), name=entry.name
         )

@@ -4,6 +4,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 from feedback import permissions
+from feedback.models.gates import OVERRIDE
 
 REVIEWER = (permissions.REVIEW,)
 CURATOR = (
@@ -33,8 +34,12 @@ ADMINISTRATOR = (
     *CURATOR,
     *(f"feedback.{verb}_{model}" for model in ("reviewqueue", "reviewquestion") for verb in ("add", "change", "view")),
     "feedback.view_reviewassignment",
+    "feedback.delete_reviewqueue",
+    "feedback.delete_reviewquestion",
     "feedback.add_judge",
     "feedback.change_judge",
+    *(f"feedback.{verb}_activationgate" for verb in ("add", "change", "delete")),
+    OVERRIDE,
 )
 ROLES = {"reviewer": REVIEWER, "curator": CURATOR, "administrator": ADMINISTRATOR}
 

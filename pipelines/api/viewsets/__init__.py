@@ -11,10 +11,12 @@ from pipelines.api.viewsets.designs import (
 from pipelines.api.viewsets.evaluations import EvaluationViewSet
 from pipelines.api.viewsets.gates import ActivationGateViewSet
 from pipelines.api.viewsets.pools import ConcurrencyPoolViewSet
+from pipelines.api.viewsets.prompts import AIPromptViewSet
 from pipelines.api.viewsets.runs import PipelineRunViewSet, StepLogViewSet, StepRunViewSet
 from pipelines.api.viewsets.schedules import PipelineScheduleViewSet
 
 __all__ = [
+    "AIPromptViewSet",
     "ActivationGateViewSet",
     "ConcurrencyPoolViewSet",
     "DesignSplitViewSet",
