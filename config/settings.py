@@ -222,6 +222,7 @@ CLOSED_ROUTES = {
     "/api/monitoring/": "MONITORING_API_ENABLED",
     "/admin/monitoring/alert": "MONITORING_API_ENABLED",
     "/api/review-queues": "REVIEW_ENABLED",
+    "/api/review-questions": "REVIEW_ENABLED",
     "/api/review-items": "REVIEW_ENABLED",
     "/api/review-assignments": "REVIEW_ENABLED",
     "/api/ground-truth": "REVIEW_ENABLED",

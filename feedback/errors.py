@@ -39,6 +39,18 @@ class InvalidCorrection(InvalidInput):
     code = "review-correction-invalid"
 
 
+class QuestionAnswered(DomainError):
+    """The question has been answered, so it stays what it was when it was asked."""
+
+    code = "review-question-answered"
+
+
+class QueueInUse(DomainError):
+    """The queue has items, and what was answered in it is kept."""
+
+    code = "review-queue-in-use"
+
+
 class SetFrozen(DomainError):
     """The set of ground truth stays as it is."""
 

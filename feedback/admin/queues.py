@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import StackedInline
@@ -14,9 +16,7 @@ from feedback.admin.agreement import agreement_page
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.models.queues import MOST_QUESTIONS
-
-MOST_OPTIONS = 9
-OPTIONS_WANTED = f'Give 2 to {MOST_OPTIONS} different texts, as a list: ["good", "usable", "poor"].'
+from feedback.queues import OPTIONS_WANTED, delete_question, fault_of_options, save_question
 
 
 class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -31,17 +31,11 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
         given["options"] = given.get("options") or []
-        if given.get("kind") == ReviewQuestion.Kind.CATEGORY:
-            self._check_options(given["options"])
-        elif given["options"]:
-            self.add_error("options", ValidationError("Only a question of the kind one of several has options."))
+        fault = fault_of_options(given.get("kind", ""), given["options"])
+        if fault:
+            self.add_error("options", ValidationError(fault))
         self._refuse_change_once_answered()
         return given
-
-    def _check_options(self, options: Any) -> None:
-        are_texts = isinstance(options, list) and all(isinstance(each, str) and each.strip() for each in options)
-        if not are_texts or not 2 <= len(set(options)) == len(options) <= MOST_OPTIONS:
-            self.add_error("options", ValidationError(OPTIONS_WANTED))
 
     def _refuse_change_once_answered(self) -> None:
         changed = {"key", "kind"}.intersection(self.changed_data)
@@ -49,9 +43,19 @@ class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(None, ValidationError("This question has been answered. Add another instead."))
 
 
+class QuestionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    def clean(self) -> None:
+        """What was answered can still be read, so its question stays."""
+        super().clean()
+        for form in self.deleted_forms:
+            if not form.instance._state.adding and form.instance.is_answered():
+                raise ValidationError(f"The question {form.instance.key} has been answered, so it stays.")
+
+
 class QuestionInline(StackedInline):  # type: ignore[misc]
     model = ReviewQuestion
     form = QuestionForm
+    formset = QuestionFormSet
     extra = 0
     max_num = MOST_QUESTIONS
     ordering = ("order", "id")
@@ -119,3 +123,22 @@ class ReviewQuestionAdmin(GatedAdmin, BaseAdmin):
     list_filter = ("kind", "queue")
     search_fields = ("key", "label", "queue__name")
     fields = ("queue", *QuestionInline.fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A question stays in the queue that asks it."""
+        return () if obj is None else ("queue",)
+
+    def save_model(self, request: HttpRequest, obj: ReviewQuestion, form: Any, change: bool) -> None:
+        save_question(obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whose answers can still be read stays."""
+        *found, protected = super().get_deleted_objects(objs, request)
+        return (*found, [*protected, *(f"{each}, as it has been answered" for each in objs if each.is_answered())])
+
+    def delete_model(self, request: HttpRequest, obj: ReviewQuestion) -> None:
+        delete_question(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for question in queryset:
+            delete_question(question)

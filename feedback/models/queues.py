@@ -191,7 +191,24 @@ class ReviewQuestion(Record):
                     END IF;
                     RETURN NEW;
                 """,
-            )
+            ),
+            pgtrigger.Trigger(
+                name="question_stays_once_answered",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Delete,
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM feedback_reviewanswer answer
+                        JOIN feedback_reviewassignment assignment ON assignment.id = answer.assignment_id
+                        JOIN feedback_reviewitem item ON item.id = assignment.item_id
+                        WHERE item.queue_id = OLD.queue_id AND jsonb_exists(answer.answers, OLD.key)
+                    ) THEN
+                        RAISE EXCEPTION 'This question has been answered, so it stays.'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN OLD;
+                """,
+            ),
         ]
 
     def __str__(self) -> str:

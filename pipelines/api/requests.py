@@ -1,20 +1,22 @@
 """What several endpoints do with a request and with a run that it started."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
+from django.db.models import Model
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import ModelSerializer, Serializer
 
 from config.idempotency import HEADER
 from pipelines.api.serializers.runs import PipelineRunSerializer
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun
 
+Row = TypeVar("Row", bound=Model)
 OPERATE = "pipelines.operate_pipelinerun"
 IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER, str, OpenApiParameter.HEADER, description="A quoted text. Repeated, the request starts no second run."
@@ -26,6 +28,15 @@ def read_body(serializer: type[Serializer[Any]], request: Request) -> dict[str, 
     reading = serializer(data=request.data)
     reading.is_valid(raise_exception=True)
     return dict(reading.validated_data)
+
+
+def changed(row: Row, serializer: type[ModelSerializer[Row]], request: Request) -> Row:
+    """The row with what the body gives, not saved yet. Raises DRF's ``ValidationError``."""
+    reading = serializer(row, data=request.data, partial=True)
+    reading.is_valid(raise_exception=True)
+    for name, value in reading.validated_data.items():
+        setattr(row, name, value)
+    return row
 
 
 def signed_in(request: Request) -> User:

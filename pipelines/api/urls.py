@@ -7,7 +7,12 @@ from pipelines.api import viewsets
 from pipelines.api.curation import CurateView
 from pipelines.api.recording import AIRunsView, QualityRunsView
 from pipelines.judging.api.viewsets import JudgementViewSet, JudgeViewSet
-from pipelines.review.api.viewsets import ReviewAssignmentViewSet, ReviewItemViewSet, ReviewQueueViewSet
+from pipelines.review.api.viewsets import (
+    ReviewAssignmentViewSet,
+    ReviewItemViewSet,
+    ReviewQuestionViewSet,
+    ReviewQueueViewSet,
+)
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("design-splits", viewsets.DesignSplitViewSet)
@@ -26,6 +31,7 @@ router.register("pools", viewsets.ConcurrencyPoolViewSet)
 router.register("step-runs", viewsets.StepRunViewSet)
 router.register("step-runs/<uuid:id>/logs", viewsets.StepLogViewSet, basename="step-logs")
 router.register("review-queues", ReviewQueueViewSet)
+router.register("review-questions", ReviewQuestionViewSet)
 router.register("review-items", ReviewItemViewSet)
 router.register("review-assignments", ReviewAssignmentViewSet)
 router.register("judges", JudgeViewSet)

@@ -2,7 +2,19 @@
 
 from django_filters import rest_framework as filters
 
+from config.filters import SwitchFilter, TextFilter
 from feedback.models import ReviewAssignment, ReviewItem
+from feedback.models.queues import ItemKind
+
+
+class ReviewQueueFilter(filters.FilterSet):  # type: ignore[misc]
+    key = TextFilter()
+    kind = filters.ChoiceFilter(choices=ItemKind.choices)
+    active = SwitchFilter(field_name="is_active")
+
+
+class ReviewQuestionFilter(filters.FilterSet):  # type: ignore[misc]
+    queueId = filters.UUIDFilter(field_name="queue_id")
 
 
 class ReviewItemFilter(filters.FilterSet):  # type: ignore[misc]

@@ -18,7 +18,19 @@ class ReviewQuestionSerializer(serializers.ModelSerializer[ReviewQuestion]):
 
     class Meta:
         model = ReviewQuestion
-        fields = ("key", "label", "helpText", "kind", "isRequired", "schema")
+        fields = (
+            "id",
+            "key",
+            "label",
+            "helpText",
+            "kind",
+            "options",
+            "minimum",
+            "maximum",
+            "isRequired",
+            "order",
+            "schema",
+        )
         read_only_fields = fields
 
 
@@ -27,6 +39,15 @@ class ReviewQueueSerializer(serializers.ModelSerializer[ReviewQueue]):
     reservationMinutes = serializers.IntegerField(source="reservation_minutes", read_only=True)
     isActive = serializers.BooleanField(source="is_active", read_only=True)
     questions = ReviewQuestionSerializer(many=True, read_only=True)
+    pipeline = serializers.CharField(source="pipeline.key", read_only=True, allow_null=True, default=None)
+    step = serializers.CharField(source="step.key", read_only=True, allow_null=True, default=None)
+    process = serializers.CharField(source="process.key", read_only=True, allow_null=True, default=None)
+    metric = serializers.CharField(source="metric.key", read_only=True, allow_null=True, default=None)
+    onlyInvalid = serializers.BooleanField(source="only_invalid", read_only=True)
+    metricLimit = serializers.FloatField(source="metric_limit", read_only=True, allow_null=True)
+    sharePercent = serializers.IntegerField(source="share_percent", read_only=True)
+    mostOpen = serializers.IntegerField(source="most_open", read_only=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
     class Meta:
         model = ReviewQueue
@@ -42,6 +63,15 @@ class ReviewQueueSerializer(serializers.ModelSerializer[ReviewQueue]):
             "adjudication",
             "isActive",
             "questions",
+            "pipeline",
+            "step",
+            "process",
+            "onlyInvalid",
+            "metric",
+            "metricLimit",
+            "sharePercent",
+            "mostOpen",
+            "createdAt",
         )
         read_only_fields = fields
 

@@ -6,20 +6,29 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
+from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config.permissions import holds
-from feedback import services
+from feedback import queues, services
 from feedback.accepted import accepted_answer
 from feedback.errors import AlreadyAnswered
-from feedback.models import ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.models import ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.permissions import CURATE, MAY_ADJUDICATE, REVIEW
 from feedback.services import Answer
-from pipelines.api.requests import read_body, signed_in
+from pipelines.api.requests import changed, read_body, signed_in
 from pipelines.review.adjudication import answers_so_far
 from pipelines.review.api import filters, serializers
+from pipelines.review.api.queue_serializers import (
+    NewReviewQuestionSerializer,
+    NewReviewQueueSerializer,
+    ReviewProgressSerializer,
+    ReviewQuestionChangeSerializer,
+    ReviewQueueChangeSerializer,
+)
 from pipelines.review.content import load_content
 from pipelines.review.filling import fill
 from pipelines.review.submitting import submit
@@ -31,13 +40,58 @@ LOST = OpenApiResponse(
 )
 
 
-class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
-    """The queues with their questions."""
+ANSWERED = OpenApiResponse(description="It has been answered: `review-question-answered`.")
+CHANGES = {"create": "add", "partial_update": "change", "destroy": "delete"}
 
-    queryset = ReviewQueue.objects.prefetch_related("questions")
+
+def changing(view: Any, model: str) -> list[Any]:
+    """The permission of an action that changes the table; empty for one that does not."""
+    verb = CHANGES.get(view.action)
+    return [holds(f"feedback.{verb}_{model}")()] if verb else []
+
+
+class ReviewQueueViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQueue]):
+    """The queues with their questions and the rules that fill them."""
+
+    queryset = ReviewQueue.objects.select_related("pipeline", "step", "process", "metric").prefetch_related("questions")
     lookup_value_converter = "uuid"
     serializer_class = serializers.ReviewQueueSerializer
-    permission_classes = [holds(REVIEW, *MAY_ADJUDICATE)]
+    filterset_class = filters.ReviewQueueFilter
+    permission_classes = [holds(REVIEW, *MAY_ADJUDICATE, "feedback.view_reviewqueue")]
+
+    def get_permissions(self) -> Any:
+        return changing(self, "reviewqueue") or super().get_permissions()
+
+    @extend_schema(request=NewReviewQueueSerializer, responses={201: serializers.ReviewQueueSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a queue, perhaps with its questions. All of it is kept or, where anything does not fit, nothing."""
+        given = read_body(NewReviewQueueSerializer, request)
+        questions = [ReviewQuestion(**each) for each in given.pop("questions", [])]
+        queue = queues.save_queue(ReviewQueue(**given), questions=questions)
+        location = reverse("reviewqueue-detail", args=[queue.pk], request=request)
+        answer = self.get_serializer(self.get_queryset().get(pk=queue.pk)).data
+        return Response(answer, status=HTTPStatus.CREATED, headers={"Location": location})
+
+    @extend_schema(request=ReviewQueueChangeSerializer, responses=serializers.ReviewQueueSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Change a queue. Items that it holds already keep the number of their reviewers."""
+        queue = self.get_object()
+        queues.save_queue(changed(queue, ReviewQueueChangeSerializer, request))
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        responses={204: None, 409: OpenApiResponse(description="It has or had items: `review-queue-in-use`.")}
+    )
+    def destroy(self, request: Request, pk: Any) -> Response:
+        """Take a queue without items away, with its questions."""
+        queues.delete_queue(self.get_object())
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @extend_schema(operation_id="reviewQueuesProgress", responses=ReviewProgressSerializer)
+    @action(detail=True)
+    def progress(self, request: Request, pk: Any) -> Response:
+        """How far the work is, and what of it is yours."""
+        return Response(queues.progress(self.get_object(), signed_in(request)))
 
     @extend_schema(
         operation_id="reviewQueuesClaim",
@@ -89,6 +143,41 @@ class ReviewQueueViewSet(ReadOnlyModelViewSet[ReviewQueue]):
     def fill(self, request: Request, pk: Any) -> Response:
         """Add outputs by the queue's rule that it does not hold yet, until enough wait."""
         return Response({"added": fill(self.get_object())})
+
+
+class ReviewQuestionViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQuestion]):
+    """What reviewers are asked, the newest first; `order` says where in its queue a question stands."""
+
+    queryset = ReviewQuestion.objects.all()
+    lookup_value_converter = "uuid"
+    serializer_class = serializers.ReviewQuestionSerializer
+    filterset_class = filters.ReviewQuestionFilter
+    permission_classes = ReviewQueueViewSet.permission_classes
+
+    def get_permissions(self) -> Any:
+        return changing(self, "reviewquestion") or super().get_permissions()
+
+    @extend_schema(request=NewReviewQuestionSerializer, responses={201: serializers.ReviewQuestionSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Ask one thing more, from now on."""
+        question = queues.save_question(ReviewQuestion(**read_body(NewReviewQuestionSerializer, request)))
+        location = reverse("reviewquestion-detail", args=[question.pk], request=request)
+        return Response(self.get_serializer(question).data, status=HTTPStatus.CREATED, headers={"Location": location})
+
+    @extend_schema(
+        request=ReviewQuestionChangeSerializer,
+        responses={200: serializers.ReviewQuestionSerializer, 409: ANSWERED},
+    )
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Change a question."""
+        question = queues.save_question(changed(self.get_object(), ReviewQuestionChangeSerializer, request))
+        return Response(self.get_serializer(question).data)
+
+    @extend_schema(responses={204: None, 409: ANSWERED})
+    def destroy(self, request: Request, pk: Any) -> Response:
+        """Take a question that nobody has answered away."""
+        queues.delete_question(self.get_object())
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):

@@ -1,0 +1,107 @@
+"""The writes of queues and their questions, one transaction each."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models, transaction
+from django.db.models import Count
+
+from config.problems import InvalidInput
+from feedback.errors import QuestionAnswered, QueueInUse
+from feedback.models import ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
+from feedback.models.queues import MOST_QUESTIONS
+
+MOST_OPTIONS = 9  # each has its key on the keyboard
+OPTIONS_WANTED = f'Give 2 to {MOST_OPTIONS} different texts, as a list: ["good", "usable", "poor"].'
+
+
+@transaction.atomic
+def save_queue(queue: ReviewQueue, *, questions: Iterable[ReviewQuestion] = ()) -> ReviewQueue:
+    """Keep a queue that is new or was changed; ``questions`` are added to those it has. Raises ``InvalidInput``."""
+    _check(queue)
+    queue.save()
+    for number, question in enumerate(questions):
+        question.queue = queue
+        save_question(question, at=f"/questions/{number}")
+    return queue
+
+
+@transaction.atomic
+def delete_queue(queue: ReviewQueue) -> None:
+    """With its questions. Raises ``QueueInUse`` for one that has or had items: what was answered is kept."""
+    locked = ReviewQueue.objects.select_for_update(of=("self",)).get(pk=queue.pk)
+    if locked.items.exists():
+        raise QueueInUse(f"The queue {locked.key} has items, so it stays. Let it rest: then it hands out nothing.")
+    locked.delete()
+
+
+@transaction.atomic
+def save_question(question: ReviewQuestion, *, at: str = "") -> ReviewQuestion:
+    """Keep a question that is new or was changed.
+
+    Raises ``InvalidInput``, its places below ``at``, and ``QuestionAnswered`` for another kind, key or queue of one
+    that somebody has answered.
+    """
+    locked = ReviewQueue.objects.select_for_update(of=("self",)).get(pk=question.queue_id)
+    kept = ReviewQuestion.objects.filter(pk=question.pk).first()
+    if kept is not None and any(getattr(kept, name) != getattr(question, name) for name in ("key", "kind", "queue_id")):
+        _refuse_answered(kept, "keeps its key and kind. Add another instead")
+    if kept is None and locked.questions.count() >= MOST_QUESTIONS:
+        raise InvalidInput(f"A queue asks {MOST_QUESTIONS} questions at most.")
+    _check(question, at=at)
+    fault = fault_of_options(question.kind, question.options)
+    if fault:
+        raise InvalidInput(fault, errors=[{"path": f"{at}/options", "message": fault}])
+    question.save()
+    return question
+
+
+@transaction.atomic
+def delete_question(question: ReviewQuestion) -> None:
+    """Raises ``QuestionAnswered`` for one that somebody has answered."""
+    ReviewQueue.objects.select_for_update(of=("self",)).get(pk=question.queue_id)
+    _refuse_answered(question, "stays. Let it be optional instead")
+    question.delete()
+
+
+def progress(queue: ReviewQueue, reviewer: User) -> dict[str, int]:
+    """How many items are in each state, by its name; ``answered`` and ``held`` are the reviewer's own."""
+    by_state = dict(queue.items.order_by().values_list("state").annotate(Count("pk")))
+    mine = ReviewAssignment.objects.filter(item__queue=queue, reviewer=reviewer).order_by()
+    own = dict(mine.values_list("state").annotate(Count("pk")))
+    return {
+        **{state: by_state.get(state, 0) for state in ReviewItem.State.values},
+        "answered": own.get(ReviewAssignment.State.SUBMITTED, 0),
+        "held": own.get(ReviewAssignment.State.RESERVED, 0),
+    }
+
+
+def fault_of_options(kind: str, options: Any) -> str:
+    """What is wrong with a question's options, as a sentence; empty where nothing is. Pure."""
+    if kind != ReviewQuestion.Kind.CATEGORY:
+        return "Only a question of the kind one of several has options." if options else ""
+    are_texts = isinstance(options, list) and all(isinstance(each, str) and each.strip() for each in options)
+    return "" if are_texts and 2 <= len(set(options)) == len(options) <= MOST_OPTIONS else OPTIONS_WANTED
+
+
+def _refuse_answered(question: ReviewQuestion, what: str) -> None:
+    if question.is_answered():
+        raise QuestionAnswered(f"The question {question.key} has been answered, so it {what}.")
+
+
+def _check(row: models.Model, at: str = "") -> None:
+    """Every rule of the table, before the database refuses in its own words. Raises ``InvalidInput``."""
+    try:
+        row.full_clean()
+    except ValidationError as refusal:
+        errors = list(_faults(refusal, at))
+        raise InvalidInput(errors[0]["message"], errors=errors) from refusal
+
+
+def _faults(refusal: ValidationError, at: str) -> Iterator[dict[str, str]]:
+    for name, messages in refusal.message_dict.items():
+        first, *others = name.split("_")
+        place = "" if name == NON_FIELD_ERRORS else f"/{first}{''.join(map(str.title, others))}"
+        yield from ({"path": f"{at}{place}", "message": message} for message in messages)
