@@ -64,7 +64,8 @@ WITH completed AS (
 ), checked AS (
     INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)
     VALUES (%(c0)s, now(), %(t)s, 'IR Validation', 'passed', 0.01, %(validation)s),
-        (%(c1)s, now(), %(t)s, 'Prompt IO', 'passed', 0.01, %(io)s)
+        (%(c1)s, now(), %(t)s, 'Prompt IO', 'passed', 0.01, %(io)s),
+        (%(c2)s, now(), %(t)s, 'Safety/Policy', 'passed', NULL, %(safety)s)
 ), run AS (
     UPDATE pipelines_pipelinerun SET revision = revision + 1,
         status = CASE WHEN revision + 1 = %(total)s THEN 'completed' ELSE status END,
@@ -87,11 +88,12 @@ CONSTANTS = {
     ),
     "validation": Jsonb({"mode": "log", "outcome": "valid", "errorCount": 0, "engine": "jsonschema-rs"}),
     "io": Jsonb({"paramsSha256": "0" * 64, "irSha256": "0" * 64}),
+    "safety": Jsonb({"redaction": {"version": "1", "counts": {}, "whole": True}, "refused": False, "policyChecks": []}),
     "make": [],
     "next": None,
     "next_at": 0,
 }
-RECORDS = ("a", "t", "c0", "c1", "m0", "m1", "m2")
+RECORDS = ("a", "t", "c0", "c1", "c2", "m0", "m1", "m2")
 
 
 @dataclass(frozen=True, slots=True)

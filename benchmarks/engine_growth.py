@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from django.db import connection
-from engine_peers import Contestant, Distributed, Inline, copied_database, on_database
+from engine_peers import Contestant, Distributed, Inline, connection_to, copied_database, on_database
 from engine_workload import Shape, chain, fan_out
 
 from pipelines.models import PipelineRun
@@ -121,13 +121,14 @@ def _pairs(arguments: argparse.Namespace, empty: str, full: str) -> Iterator[tup
 
 @contextmanager
 def _inline_pair(empty: str) -> Iterator[tuple[Measure, Measure]]:
-    inline = Inline()
+    inline, other = Inline(), connection_to(empty)
 
     def in_empty(shape: Shape) -> float:
-        with on_database(empty):
+        with on_database(other):
             return inline.measure(shape)
 
-    yield in_empty, inline.measure
+    with closing(other):
+        yield in_empty, inline.measure
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import inspect
 import queue
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import Context
 from functools import lru_cache
 from typing import Any
 
@@ -59,14 +60,15 @@ def _in_thread(function: AnyStepFunction, context: StepContext, attempt: Attempt
 
     def body() -> None:
         try:
-            answers.put((function(context), None))  # type: ignore[arg-type]
+            answer: tuple[StepResult | None, BaseException | None] = (function(context), None)  # type: ignore[assignment]
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the answer is waited for
-            answers.put((None, error))
+            answer = (None, error)
         finally:
             connections.close_all()
+        answers.put(answer)
 
     attempt.when_gone(lambda: answers.put((None, Abandoned())))
-    threading.Thread(target=body, name=f"step {attempt.claim.name}", daemon=True).start()
+    _threads.hand(body)
     try:
         result, error = answers.get(timeout=seconds_left(attempt))
     except queue.Empty:
@@ -75,6 +77,32 @@ def _in_thread(function: AnyStepFunction, context: StepContext, attempt: Attempt
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
+
+
+class _Threads:
+    """Threads in which steps are called, taken again: one that was left behind comes back when its step does."""
+
+    MOST_IDLE = 32
+
+    def __init__(self) -> None:
+        self._idle: list[queue.SimpleQueue[Callable[[], None]]] = []
+
+    def hand(self, body: Callable[[], None]) -> None:
+        """Have a thread call ``body``, in a context of its own."""
+        try:
+            bodies = self._idle.pop()
+        except IndexError:
+            bodies = queue.SimpleQueue()
+            threading.Thread(target=self._serve, args=(bodies,), name="step", daemon=True).start()
+        bodies.put(body)
+
+    def _serve(self, bodies: "queue.SimpleQueue[Callable[[], None]]") -> None:
+        while len(self._idle) < self.MOST_IDLE:
+            Context().run(bodies.get())
+            self._idle.append(bodies)
+
+
+_threads = _Threads()
 
 
 def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> StepResult:

@@ -21,6 +21,7 @@ from metrics.models import MetricProfileItem
 from monitoring import flags
 from pipelines import definitions, store
 from pipelines.claims import Claim, Settlement
+from pipelines.columns import by_column
 from pipelines.context import effective_params
 from pipelines.dag import Graph, Node
 from pipelines.designs.bundle import DesignBundle
@@ -95,11 +96,26 @@ class Conductor:
             run = PipelineRun.objects.select_related("pipeline", "pipeline_version__pipeline", "design_split").get(
                 pk=run_id
             )
-            graph = definitions.frozen_graph(run)
-            conductor = cls(run, graph, read_named(graph))
-        conductor._dispatcher = dispatcher_of(executor or settings.PIPELINE_EXECUTOR)
-        conductor._handlers = handlers
-        return conductor
+            conductor = cls._of_run(run, None)
+        return conductor._for(executor or settings.PIPELINE_EXECUTOR, handlers)
+
+    @classmethod
+    def taken_up(
+        cls, run: PipelineRun, rows: Mapping[Item, Row], *, executor: str, handlers: Collection[str] | None
+    ) -> "Conductor":
+        """As ``of``, for a run that has just been read with its rows."""
+        conductor = _begun.pop(run.pk, None) or cls._of_run(run, rows)
+        return conductor._for(executor, handlers)
+
+    @classmethod
+    def _of_run(cls, run: PipelineRun, rows: Mapping[Item, Row] | None) -> "Conductor":
+        graph = definitions.frozen_graph(run)
+        return cls(run, graph, read_named(graph), rows)
+
+    def _for(self, executor: str, handlers: Collection[str] | None) -> "Conductor":
+        self._dispatcher = dispatcher_of(executor)
+        self._handlers = handlers
+        return self
 
     @classmethod
     def begun(cls, run: PipelineRun, named: Named) -> "Conductor":
@@ -256,7 +272,8 @@ class Conductor:
                     offered, limit = self._offer(wanted)
                     chosen = self._wanted(offered, fresh=wording.ready)
                     call = wording.call | (self._claiming(chosen, limit) if chosen else {})
-                    answer = self._write(call, records, settlements, wording.ready)
+                    call |= self._passing_on(wording.ready, chosen, limit)
+                    answer = self._write(call, records, settlements)
                     if answer.outcome == "done":
                         self._state.keep(answer.revision)
                 if answer.outcome == "done":
@@ -322,43 +339,46 @@ class Conductor:
         return retry_delay_ms(self.node(claim.item), failures=failures, uniform=jitter)
 
     def _write(
-        self,
-        call: Mapping[str, Any],
-        records: store.Records,
-        settlements: Sequence[Settlement],
-        ready: Mapping[Item, int],
+        self, call: Mapping[str, Any], records: store.Records, settlements: Sequence[Settlement]
     ) -> store.Answer:
         with_more = [one for one in settlements if one.outputs or one.cache_key]
         ends_design = "finish" in call and self.run.design_split_id is not None
-        passes_on = self._dispatcher is not None and len(ready) > call.get("claimLimit", 0)
-        if not with_more and not ends_design and not passes_on:
-            return store.carry(call, records)
+        if not with_more and not ends_design:
+            return self._ask(call, records)
         with transaction.atomic():
             for settlement in with_more:
                 if settlement.outputs:
                     write_outputs(self.run, settlement.claim, settlement.outputs)
-            answer = store.carry(call, records)
+            answer = self._ask(call, records)
             if answer.outcome != "done":
                 transaction.set_rollback(True)
                 return answer
             for settlement in with_more:
                 if settlement.cache_key:
                     _keep_for_later(settlement)
-            self._pass_on(ready, answer, {words["id"] for words in call.get("insert", ())})
             if ends_design:
                 refresh_design(self.run, call["finish"]["status"])
         return answer
 
-    def _pass_on(self, ready: Mapping[Item, int], answer: store.Answer, made_now: Collection[uuid.UUID]) -> None:
-        """Hand what became ready, and was not claimed here, to whoever comes first."""
-        if self._dispatcher is None:
-            return
-        left = {item: self._state.rows[item] for item in ready if self._state.rows[item].id not in answer.claimed}
-        if left:
-            self._dispatcher.enqueue(
-                ReadyStep(row.id, self.step_version(item).handler, self.run.priority, ready[item], row.id in made_now)
-                for item, row in left.items()
-            )
+    def _ask(self, call: Mapping[str, Any], records: store.Records) -> store.Answer:
+        answer = store.carry(call, records)
+        if answer.queues and self._dispatcher is not None:
+            self._dispatcher.wake(answer.queues)
+        return answer
+
+    def _passing_on(
+        self, ready: Mapping[Item, int], chosen: Mapping[Item, Mapping[str, Any]], limit: int
+    ) -> dict[str, Any]:
+        """Jobs for what becomes ready, unless all of it is sure to be claimed in the same call."""
+        if self._dispatcher is None or not ready:
+            return {}
+        if len(ready) <= limit and all(item in chosen and "pool" not in chosen[item] for item in ready):
+            return {}
+        steps = (
+            ReadyStep(self._state.rows[item].id, self.step_version(item).handler, self.run.priority, delay)
+            for item, delay in ready.items()
+        )
+        return {"jobs": [self._dispatcher.job(step) for step in steps]}
 
     def _wanted(self, items: Sequence[Item], fresh: Collection[Item] = ()) -> dict[Item, dict[str, Any]]:
         """What is asked of the database to claim these; an item of a handler that is not ours is left for others.
@@ -493,7 +513,7 @@ class _Wording:
         if self._finish is not None:
             call["finish"] = {"status": self._finish}
         run = self._conductor.run
-        making = {"run": store.by_column(run)} if run._state.adding else {}
+        making = {"run": by_column(run)} if run._state.adding else {}
         return {"runId": run.pk, "revision": self._state.revision, **making, **call}
 
     def _move(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:

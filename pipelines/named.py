@@ -4,17 +4,16 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import connection, models
+from django.db import connection
 
 from metrics.models import MetricDefinition, MetricProfileItem
+from pipelines.columns import of_columns
 from pipelines.dag import Graph, Reference
 from pipelines.models import StepDefinition, StepVersion
 
 NAMED = "SELECT pipelines_named(%s::uuid[], %s, %s::uuid[], %s, %s)::text"
-
-Made = TypeVar("Made", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ def _is_uuid(name: str) -> bool:
 def _steps(found: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, StepVersion]:
     steps = {}
     for of_version, of_step in found:
-        version = _made(StepVersion, of_version)
-        version.step = _made(StepDefinition, of_step)
+        version = of_columns(StepVersion, of_version)
+        version.step = of_columns(StepDefinition, of_step)
         steps[str(version.pk)] = steps[f"{version.step.key}@{version.version}"] = version
     return steps
 
@@ -70,15 +69,8 @@ def _profiles(found: Iterable[Mapping[str, Any]]) -> dict[str, list[MetricProfil
     for profile in found:
         items = []
         for of_item, of_metric in profile["items"]:
-            item = _made(MetricProfileItem, of_item)
-            item.metric = _made(MetricDefinition, of_metric)
+            item = of_columns(MetricProfileItem, of_item)
+            item.metric = of_columns(MetricDefinition, of_metric)
             items.append(item)
         profiles[profile["id"]] = profiles[profile["key"]] = items
     return profiles
-
-
-def _made(model: type[Made], columns: Mapping[str, Any]) -> Made:
-    """The instance that the ORM would have made of a row, given as JSON by column."""
-    fields = model._meta.concrete_fields
-    values = [field.to_python(columns[str(field.column)]) for field in fields]
-    return model.from_db(connection.alias, [field.attname for field in fields], values)

@@ -1,6 +1,6 @@
-"""The hot path's one door to PostgreSQL: the function ``pipelines_carry_on``, and reading a run's rows.
+"""The hot path's one door to PostgreSQL: ``pipelines_carry_on`` and ``pipelines_take_up``, and reading a run's rows.
 
-``sql/carry.sql`` says what the function takes and gives.
+``sql/carry.sql`` and ``sql/take_up.sql`` say what the functions take and give.
 """
 
 import json
@@ -8,17 +8,18 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import BooleanField, ExpressionWrapper, Model, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from monitoring import flags
 from pipelines.claims import Settlement
-from pipelines.models import PipelineRun, StepLog, StepRun
+from pipelines.columns import of_columns
+from pipelines.models import PipelineDefinition, PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.scheduling import Item
 from pipelines.state import Row
@@ -26,7 +27,8 @@ from pipelines.state import Row
 as_json = json.JSONEncoder(default=str, check_circular=False, separators=(",", ":")).encode
 """JSON text of rows; keys and times become strings."""
 
-CARRY = "SELECT pipelines_carry_on(%s, %s, %s)::text"
+CARRY: LiteralString = "SELECT pipelines_carry_on(%s, %s, %s)::text"
+TAKE_UP: LiteralString = "SELECT pipelines_take_up(%s, %s)::text"
 UNSET = flags.State()
 MAX_RUNS = 100
 MAX_INT = 2_147_483_647
@@ -53,7 +55,7 @@ class Answer:
     """What came of a call: ``outcome`` is ``done``, ``lost``, ``overdue`` or ``stale``; ``claimed`` are attempts by id.
 
     ``refused`` are candidates that can't be had now; ``moved`` are rows that others moved since the caller's revision;
-    ``ended`` is ``{error, finishedAt}`` of a run that ended.
+    ``ended`` is ``{error, finishedAt}`` of a run that ended; ``queues`` are those that got a job.
     """
 
     outcome: str
@@ -63,6 +65,16 @@ class Answer:
     moved: Mapping[Item, Row] | None = None
     validation_mode: flags.State = UNSET
     ended: Mapping[str, Any] | None = None
+    queues: Collection[str] = ()
+
+
+class TakenUp(NamedTuple):
+    """The run that a step run belongs to, and which item of it that is; ``run`` and ``rows`` where it wasn't known."""
+
+    run_id: uuid.UUID
+    item: Item
+    run: PipelineRun | None
+    rows: Mapping[Item, Row]
 
 
 def records_of(settlements: Iterable[Settlement]) -> Records:
@@ -82,19 +94,35 @@ def records_of(settlements: Iterable[Settlement]) -> Records:
 
 def carry(call: Mapping[str, Any], records: Records = NO_RECORDS) -> Answer:
     """Make one call of ``pipelines_carry_on``. On its own it is a transaction."""
-    answer = _ask([_jsonb(as_json(call)), _jsonb(records.rows), _jsonb(records.irs)])
+    answer = _ask(CARRY, [_jsonb(as_json(call)), _jsonb(records.rows), _jsonb(records.irs)])
     moved = answer.get("rows")
     return Answer(
         outcome=answer["outcome"],
         revision=answer["revision"],
         claimed={uuid.UUID(one["id"]): one["attempt"] for one in answer.get("claimed", ())},
         refused={uuid.UUID(one) for one in answer.get("refused", ())},
-        moved=None
-        if moved is None
-        else {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in moved},
+        moved=None if moved is None else _rows(moved),
         validation_mode=flags.read_state(answer.get("validationMode")),
         ended=answer.get("ended"),
+        queues=answer.get("queues", ()),
     )
+
+
+def take_up(step_run_id: uuid.UUID, known: Collection[uuid.UUID]) -> TakenUp | None:
+    """Read the run of a step run, or where it is ``known`` only which item of it that is. None where it has ended."""
+    found = _ask(TAKE_UP, [step_run_id, list(known)])
+    if found is None:
+        return None
+    run_id, item = uuid.UUID(found["runId"]), Item(*found["item"])
+    if "run" not in found:
+        return TakenUp(run_id, item, None, {})
+    run = of_columns(PipelineRun, found["run"])
+    run.pipeline = of_columns(PipelineDefinition, found["pipeline"])
+    return TakenUp(run_id, item, run, _rows(found["rows"]))
+
+
+def _rows(listed: Iterable[Sequence[Any]]) -> dict[Item, Row]:
+    return {Item(key, index): Row(uuid.UUID(pk), *rest) for key, index, pk, *rest in listed}
 
 
 def _jsonb(text: str | bytes | None) -> Jsonb | None:
@@ -106,23 +134,18 @@ def _as_it_is(text: str | bytes) -> str | bytes:
     return text
 
 
-def _ask(arguments: Sequence[Any]) -> Any:
-    """Call the function with its arguments apart from the statement: Django would write them into its text."""
+def _ask(statement: LiteralString, arguments: Sequence[Any]) -> Any:
+    """Call a function with its arguments apart from the statement: Django would write them into its text."""
     django = connections[DEFAULT_DB_ALIAS]
     if django.execute_wrappers or django.queries_logged:
         with django.cursor() as django_cursor:
-            django_cursor.execute(CARRY, arguments)
-            return json.loads(django_cursor.fetchone()[0])
+            django_cursor.execute(statement, arguments)
+            found = django_cursor.fetchone()
+            return json.loads(found[0]) if found and found[0] else None
     django.ensure_connection()
     with django.wrap_database_errors, Cursor(django.connection) as cursor:
-        found = cursor.execute(CARRY, arguments).fetchone()
-    return json.loads(found[0]) if found else None
-
-
-def by_column(row: Model) -> dict[str, Any]:
-    """A row that is to be made, as ``pipelines_carry_on`` takes it; columns that are null are left out."""
-    columns = {str(field.column): getattr(row, field.attname) for field in row._meta.concrete_fields}
-    return {column: value for column, value in columns.items() if value is not None}
+        found = cursor.execute(statement, arguments).fetchone()
+    return json.loads(found[0]) if found and found[0] else None
 
 
 def claim(run_id: uuid.UUID, claiming: Mapping[str, Any]) -> Answer:

@@ -1,29 +1,29 @@
 """The port through which ready steps reach those who run them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyStep:
-    """A step run that may start, in ``delay_ms`` milliseconds. ``handler`` says who has its code.
-
-    ``made_now`` is one whose row this transaction has made, so that nobody can have passed it on before.
-    """
+    """A step run that may start, in ``delay_ms`` milliseconds. ``handler`` says who has its code."""
 
     step_run_id: uuid.UUID
     handler: str
     priority: int
     delay_ms: int = 0
-    made_now: bool = False
 
 
 class Dispatcher(Protocol):
-    """Called inside the transaction that makes the steps ready: it is undone with it, and seen only when it commits."""
+    """Words the jobs that are written in the transaction that makes steps ready, and wakes workers when it is done."""
 
-    def enqueue(self, steps: Iterable[ReadyStep]) -> None: ...
+    def job(self, step: ReadyStep) -> Mapping[str, Any]:
+        """As ``pipelines_carry_on`` takes it."""
+
+    def wake(self, queues: Collection[str]) -> None:
+        """Say that these queues got jobs, once the transaction has committed."""
 
 
 def dispatcher_of(executor: str) -> Dispatcher | None:

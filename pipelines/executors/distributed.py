@@ -11,13 +11,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
-from pipelines import admission
+from pipelines import admission, store
 from pipelines.attempts import under_way
 from pipelines.claims import Claim
 from pipelines.conductor import Conductor
 from pipelines.lifecycle import execute_all
-from pipelines.models import StepRun
-from pipelines.models.runs import RunStatus
 from pipelines.outages import through_outages
 from pipelines.pace import MOST
 from pipelines.scheduling import Item
@@ -41,11 +39,10 @@ class Carrier:
 
     def carry(self, step_run_id: uuid.UUID) -> None:
         """Take the step of a job, if it is still to be had, and what follows from it."""
-        found = through_outages("looking up a step", lambda _: _unfinished(step_run_id))
+        found = through_outages("taking up a run", lambda _: self._take_up(step_run_id))
         if found is None or self._stopping():
             return
-        run_id, item = found
-        conductor = through_outages("taking up a run", lambda _: self._conductor(run_id))
+        conductor, item = found
         claims = through_outages("claiming a step", lambda _: conductor.claim([item]))
         self._follow(conductor, claims)
 
@@ -58,14 +55,20 @@ class Carrier:
             self._forget(conductor)
             admission.admit_waiting(conductor.run.pool)
 
-    def _conductor(self, run_id: uuid.UUID) -> Conductor:
+    def _take_up(self, step_run_id: uuid.UUID) -> tuple[Conductor, Item] | None:
+        """The conductor of the step's run, one for all threads, and the step's item; None where the run has ended."""
         with self._lock:
-            if run_id not in self._conductors:
-                self._conductors[run_id] = Conductor.of(run_id, executor="distributed", handlers=self._handlers)
+            found = store.take_up(step_run_id, self._conductors)
+            if found is None:
+                return None
+            if found.run is not None:
+                self._conductors[found.run_id] = Conductor.taken_up(
+                    found.run, found.rows, executor="distributed", handlers=self._handlers
+                )
                 while len(self._conductors) > REMEMBERED_RUNS:
                     self._conductors.popitem(last=False)
-            self._conductors.move_to_end(run_id)
-            return self._conductors[run_id]
+            self._conductors.move_to_end(found.run_id)
+            return self._conductors[found.run_id], found.item
 
     def _forget(self, conductor: Conductor) -> None:
         with self._lock:
@@ -79,9 +82,3 @@ def give_back() -> int:
         attempt.released = True
         attempt.let_go()
     return len(attempts)
-
-
-def _unfinished(step_run_id: uuid.UUID) -> tuple[uuid.UUID, Item] | None:
-    rows = StepRun.objects.filter(pk=step_run_id, pipeline_run__status=RunStatus.RUNNING)
-    found = rows.values_list("pipeline_run", "node_key", "map_index").first()
-    return None if found is None else (found[0], Item(found[1], found[2]))

@@ -22,7 +22,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pipelines import admission, store
 from pipelines.conductor import Conductor
 from pipelines.executors.dispatch import ReadyStep
-from pipelines.executors.queue import QueueDispatcher
+from pipelines.executors.queue import enqueue
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 
@@ -82,7 +82,7 @@ def enqueue_forgotten() -> int:
     found = steps.select_for_update(of=("self",), skip_locked=True)
     columns = found.values_list("pk", "step_version__handler", "pipeline_run__priority")[:MAX_STEPS]
     ready = [ReadyStep(pk, handler, priority) for pk, handler, priority in columns]
-    QueueDispatcher().enqueue(ready)
+    enqueue(ready)
     return len(ready)
 
 

@@ -13,12 +13,13 @@
 --                     first; their status is `running`, and the fresh ones become ready in this call
 --   claimLimit        how many of the candidates to take; all where it is left out
 --   dequeue           true where claimed steps may have jobs in the queue, which then go
+--   jobs              [{id, queue, priority, delayMs}]   steps that get a job where they are not claimed here
 -- records: {artifacts: [], metrics: [], testRuns: [], testResults: [], prompts: [{promptData, promptResult}], logs: []},
 --     as rows of their tables
 -- irs: the IRs of the artifacts, in their order, apart because they can be large.
 --
 -- The answer: {outcome, revision, rows, claimed: [{id, attempt}], refused: [id], ended: {error, finishedAt},
--- validationMode}. ended says how the run ended where it did; validationMode is the state of the flag IR_VALIDATION_MODE
+-- validationMode, queues}. queues are those that got a job; ended says how the run ended where it did; validationMode is the state of the flag IR_VALIDATION_MODE
 -- where something was claimed. outcome is
 --   done      everything was written
 --   lost      an attempt no longer holds its lease, or the run has ended; nothing was written
@@ -47,6 +48,7 @@ DECLARE
     claimed jsonb;
     ended jsonb;
     refused jsonb := '[]';
+    queues jsonb := '[]';
 BEGIN
     IF p ? 'run' THEN
         INSERT INTO pipelines_pipelinerun SELECT r.* FROM jsonb_populate_record(NULL::pipelines_pipelinerun, p -> 'run') r;
@@ -236,6 +238,12 @@ BEGIN
             WHERE status = 'todo' AND queueing_lock IN (SELECT c ->> 'id' FROM jsonb_array_elements(claimed) c);
         END IF;
     END IF;
+    IF p ? 'jobs' THEN
+        queues := pipelines_enqueue((
+            SELECT jsonb_agg(job) FROM jsonb_array_elements(p -> 'jobs') job
+            WHERE NOT COALESCE(claimed @> jsonb_build_array(jsonb_build_object('id', job -> 'id')), false)
+        ), moment);
+    END IF;
     IF p ? 'finish' THEN
         UPDATE pipelines_pipelinerun SET
             status = p #>> '{finish,status}',
@@ -259,6 +267,7 @@ BEGIN
         'claimed', COALESCE(claimed, '[]'),
         'refused', refused,
         'ended', ended,
+        'queues', queues,
         'validationMode', CASE WHEN claimed IS NOT NULL THEN monitoring_flag_state('IR_VALIDATION_MODE') END
     );
 END

@@ -3,7 +3,7 @@
 -- Steps come with all versions of the keys; items in the order of their metrics' keys.
 CREATE OR REPLACE FUNCTION pipelines_named(
     version_ids uuid[], step_keys text[], profile_ids uuid[], profile_keys text[], pool_keys text[]
-) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+) RETURNS jsonb LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN jsonb_build_object(
         'steps', COALESCE((

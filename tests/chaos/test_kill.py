@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from pipelines.scheduling import Item
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
+from tests.waiting import until
 
 PROGRAM = """
 import django; django.setup()
@@ -82,7 +82,7 @@ def test_a_step_that_kills_its_worker_every_time_fails_in_the_end(settings: Any)
         Conductor.of(run.pk).claim([Item("a")])
         an_hour_passes()
         Conductor.of(run.pk).reclaim()
-        wait_until(lambda: not StepRun.objects.filter(status="ready", not_before__gt=Now()).exists())
+        until(lambda: not StepRun.objects.filter(status="ready", not_before__gt=Now()).exists())
 
     run.refresh_from_db()
     assert run.status == "failed"
@@ -116,9 +116,9 @@ def kill_after(run_id: Any, *, seconds: float, media: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         completed = StepRun.objects.filter(pipeline_run=run_id, status="completed")
-        wait_until(completed.exists)
+        until(completed.exists)
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > seconds)
+        until(lambda: time.monotonic() - began > seconds)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
 
@@ -128,9 +128,3 @@ def environment() -> dict[str, str]:
     database = connection.settings_dict
     url = f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
     return {**os.environ, "DATABASE_URL": f"{url}?host={database['HOST']}&port={database['PORT']}"}
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline

@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,18 +18,11 @@ from ir_schemas.errors import UnknownSchema
 from ir_schemas.models import IRSchema, IRSchemaDefinition
 from ir_schemas.services import validate_json
 from tests import factories
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NUMBER, STRING = {"type": "number"}, {"type": "string"}
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Ask again until the condition holds; the test fails at the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        threading.Event().wait(0.005)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Steps that speak, take too long, or run elsewhere."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from pipelines.executors import inline
 from pipelines.models import PipelineRun, StepLog, StepRun
 from tests.pipelines import building, example_steps
 from tests.pipelines.example_steps import HANDLERS
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +44,7 @@ def test_an_attempts_lines_are_bounded() -> None:
 def test_lines_and_progress_show_while_the_step_runs_and_it_hears_of_the_cancellation() -> None:
     run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "talk@1", "params": {"wait": True}}))
     with carried(run):
-        wait_until(lambda: StepRun.objects.filter(progress_done=3, progress_total=10).exists())
+        until(lambda: StepRun.objects.filter(progress_done=3, progress_total=10).exists())
         assert StepLog.objects.count() == 2
 
         cancelled = engine.cancel(run_id=run.pk)
@@ -118,7 +118,7 @@ def test_what_goes_wrong_in_a_process_is_an_error_of_the_step(step: str, params:
 def test_a_process_is_killed_when_its_run_is_cancelled() -> None:
     run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "hang_apart@1"}))
     with carried(run):
-        wait_until(lambda: StepRun.objects.get().status == "running")
+        until(lambda: StepRun.objects.get().status == "running")
         engine.cancel(run_id=run.pk)
 
     run.refresh_from_db()
@@ -141,9 +141,3 @@ class carried:  # noqa: N801 - reads as a phrase
     def _carry(self, run_id: Any) -> None:
         inline.carry(run_id, threads=0)
         connection.close()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
