@@ -48,11 +48,19 @@ class BoundedJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """The document. Raises ``ParseError`` for what is none or cannot be stored, and ``PayloadTooLarge``."""
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = stream.read(limit + 1)
-        if len(body) > limit:
-            raise PayloadTooLarge(f"The body has more than {limit} bytes. Send less at a time.")
-        return read_json(body, only_storable=self.only_storable)
+        return read_json(_read_bounded(stream), only_storable=self.only_storable)
+
+
+class LinesParser(BaseParser):
+    """JSON of one document a line, as its lines in bytes: whoever reads them says which line is amiss."""
+
+    media_type = "application/x-ndjson"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The lines. Raises ``PayloadTooLarge``."""
+        return _read_bounded(stream).split(b"\n")
 
 
 class BatchJSONParser(BoundedJSONParser):
@@ -82,3 +90,11 @@ def _strings(document: Any) -> Iterator[str]:
             waiting += [*value.keys(), *value.values()]
         elif isinstance(value, list):
             waiting += value
+
+
+def _read_bounded(stream: IO[Any]) -> bytes:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        raise PayloadTooLarge(f"The body has more than {limit} bytes. Send less at a time.")
+    return body

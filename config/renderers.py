@@ -6,11 +6,9 @@ from typing import Any
 from rest_framework.renderers import BaseRenderer
 
 
-class ZipRenderer(BaseRenderer):
-    """Bytes of a zip, passed on as they are."""
+class BytesRenderer(BaseRenderer):
+    """Bytes, passed on as they are."""
 
-    media_type = "application/zip"
-    format = "zip"
     charset = None
     render_style = "binary"
 
@@ -18,3 +16,20 @@ class ZipRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> Any:
         return data
+
+
+class ZipRenderer(BytesRenderer):
+    media_type = "application/zip"
+    format = "zip"
+
+
+class PictureRenderer(BytesRenderer):
+    media_type = "image/*"
+    format = "picture"
+
+
+class LinesRenderer(BytesRenderer):
+    """JSON, one document a line."""
+
+    media_type = "application/x-ndjson"
+    format = "jsonl"

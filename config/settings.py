@@ -225,6 +225,7 @@ CLOSED_ROUTES = {
     "/api/review-questions": "REVIEW_ENABLED",
     "/api/review-items": "REVIEW_ENABLED",
     "/api/review-assignments": "REVIEW_ENABLED",
+    "/api/review-answers": "REVIEW_ENABLED",
     "/api/ground-truth": "REVIEW_ENABLED",
     "/api/judge": "REVIEW_ENABLED",
     "/api/evaluations": "REVIEW_ENABLED",

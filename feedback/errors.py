@@ -57,6 +57,12 @@ class SetFrozen(DomainError):
     code = "ground-truth-set-frozen"
 
 
+class SetInUse(DomainError):
+    """Gates, evaluations or ground truth still hold on to the set."""
+
+    code = "ground-truth-set-in-use"
+
+
 class ImportRefused(InvalidInput):
     """Nothing was imported; ``errors`` lists the reasons by line."""
 

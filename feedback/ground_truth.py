@@ -6,10 +6,10 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, ProtectedError
 from django.utils import timezone
 
-from feedback.errors import SetFrozen
+from feedback.errors import SetFrozen, SetInUse
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewFeedback
 
 
@@ -72,6 +72,27 @@ def take_out_of_set(*, truth_set: GroundTruthSet, ids: Collection[uuid.UUID]) ->
     """Take ground truth out of a set. Returns how many of it were in it. Raises ``SetFrozen``."""
     _lock_thawed(truth_set.pk)
     return GroundTruthSetItem.objects.filter(truth_set=truth_set, ground_truth__in=ids).delete()[0]
+
+
+@transaction.atomic
+def change_set(*, truth_set: GroundTruthSet, **changes: Any) -> GroundTruthSet:
+    """Other words or another key for a set. Raises ``SetFrozen``."""
+    locked = _lock_thawed(truth_set.pk)
+    for name, value in changes.items():
+        setattr(locked, name, value)
+    locked.save(update_fields=[*changes])
+    return locked
+
+
+@transaction.atomic
+def delete_set(*, truth_set: GroundTruthSet) -> None:
+    """Take a set away; the ground truth in it stays. Raises ``SetFrozen`` and ``SetInUse``."""
+    locked = _lock_thawed(truth_set.pk)
+    try:
+        locked.delete()
+    except ProtectedError as refusal:
+        users = sorted({str(row._meta.verbose_name) for row in refusal.protected_objects})
+        raise SetInUse(f"The set {truth_set.key} is used by: {', '.join(users)}. So it stays.") from refusal
 
 
 @transaction.atomic

@@ -86,6 +86,8 @@ def _check_fields(document: dict[str, Any]) -> None:
         value = document[name]
         if not isinstance(value, str) or not 0 < len(value) <= most:
             raise LineFault(f"{name} must be a text of 1 to {most} characters")
+    if document["data"] is None:
+        raise LineFault("data must not be null; an answer says something")
     version = document["version"]
     if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 2**31:
         raise LineFault("version must be a whole number from 1 on")

@@ -1,11 +1,15 @@
 """Ground truth and its sets, over HTTP."""
 
 import uuid
+from http import HTTPStatus
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count
+from django.http import StreamingHttpResponse
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import CreateModelMixin
@@ -13,14 +17,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from config.filters import TextFilter
+from config.filters import SWITCH, TextFilter
+from config.parsers import LinesParser
 from config.permissions import holds
-from config.problems import InvalidInput
+from config.problems import InvalidInput, NotFound
+from config.renderers import LinesRenderer
 from feedback import ground_truth
+from feedback.ground_truth_lines import export_lines, import_lines
 from feedback.models import GroundTruth, GroundTruthSet
 from feedback.permissions import CURATE
+from metrics.documents import differences
 
 MOST_ITEMS = 1_000
+MOST_DIFFERENCES = 200
+LINES = "application/x-ndjson"
+AGAINST = OpenApiParameter("against", int, description="A version of the same answer; else the one before.")
+DRY_RUN = OpenApiParameter("dryRun", bool, description="`true`: check every line, give the counts, keep nothing.")
+FROZEN = OpenApiResponse(description="It is frozen, `ground-truth-set-frozen`, or `ground-truth-set-in-use`.")
 
 
 class GroundTruthSerializer(serializers.ModelSerializer[GroundTruth]):
@@ -45,6 +58,33 @@ class GroundTruthSetSerializer(serializers.ModelSerializer[GroundTruthSet]):
         read_only_fields = ("id",)
 
 
+class GroundTruthSetChangeSerializer(serializers.ModelSerializer[GroundTruthSet]):
+    tags = serializers.ListField(child=serializers.CharField(max_length=80), max_length=20, required=False)
+
+    class Meta:
+        model = GroundTruthSet
+        fields = ("key", "name", "description", "tags")
+
+
+class GroundTruthDifferenceSerializer(serializers.Serializer[Any]):
+    operation = serializers.CharField(help_text="`added`, `removed` or `changed`.")
+    path = serializers.CharField(help_text="JSON Pointer.")
+    before = serializers.JSONField(required=False)
+    after = serializers.JSONField(required=False)
+
+
+class GroundTruthComparisonSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    against = serializers.IntegerField()
+    differences = GroundTruthDifferenceSerializer(many=True)
+    isCut = serializers.BooleanField(help_text=f"Whether there are more than these {MOST_DIFFERENCES}.")
+
+
+class ImportedSerializer(serializers.Serializer[Any]):
+    created = serializers.IntegerField(help_text="Versions that are new.")
+    unchanged = serializers.IntegerField(help_text="Versions that were there already.")
+
+
 class SetItemsSerializer(serializers.Serializer[Any]):
     groundTruthIds = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_ITEMS)
 
@@ -63,6 +103,27 @@ class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
     serializer_class = GroundTruthSerializer
     filterset_class = GroundTruthFilter
 
+    @extend_schema(parameters=[AGAINST], responses=GroundTruthComparisonSerializer)
+    @action(detail=True)
+    def compare(self, request: Request, pk: uuid.UUID) -> Response:
+        """What changed since the version before, or since the one that `against` numbers."""
+        truth = self.get_object()
+        wanted = request.query_params.get("against", str(truth.version - 1))
+        versions = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id)
+        is_number = wanted.isascii() and wanted.isdigit()
+        other = versions.filter(version=int(wanted[:9])).first() if is_number else None
+        if other is None:
+            raise NotFound(f"There is no version {wanted[:20]!r} of this answer to compare with.")
+        found = differences(other.data, truth.data, most=MOST_DIFFERENCES + 1)
+        return Response(
+            {
+                "version": truth.version,
+                "against": other.version,
+                "differences": found[:MOST_DIFFERENCES],
+                "isCut": len(found) > MOST_DIFFERENCES,
+            }
+        )
+
 
 class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSet]):
     """Sets of ground truth to evaluate on. A frozen set stays as it is."""
@@ -70,6 +131,73 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
     queryset = GroundTruthSet.objects.annotate(item_count=Count("items"))
     lookup_value_converter = "uuid"
     serializer_class = GroundTruthSetSerializer
+
+    @extend_schema(request=GroundTruthSetChangeSerializer, responses={200: GroundTruthSetSerializer, 409: FROZEN})
+    def partial_update(self, request: Request, pk: uuid.UUID) -> Response:
+        """Give a set that is not frozen another name, description, tags or key."""
+        truth_set = self.get_object()
+        reading = GroundTruthSetChangeSerializer(truth_set, data=request.data, partial=True)
+        reading.is_valid(raise_exception=True)
+        ground_truth.change_set(truth_set=truth_set, **reading.validated_data)
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(responses={204: None, 409: FROZEN})
+    def destroy(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take a set that is not frozen away. The ground truth in it stays."""
+        ground_truth.delete_set(truth_set=self.get_object())
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @extend_schema(request=SetItemsSerializer, responses={200: GroundTruthSetSerializer, 409: FROZEN})
+    @action(detail=True, methods=["post"], url_path="take-out", permission_classes=[holds(CURATE)])
+    def take_out(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take ground truth out of the set. What is not in it is passed over."""
+        given = SetItemsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        ground_truth.take_out_of_set(truth_set=self.get_object(), ids=given.validated_data["groundTruthIds"])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(responses={(200, LINES): OpenApiTypes.STR})
+    @action(
+        detail=True,
+        renderer_classes=[LinesRenderer],
+        permission_classes=[holds("feedback.view_groundtruth")],
+    )
+    def export(self, request: Request, pk: uuid.UUID) -> StreamingHttpResponse:
+        """What the set holds as JSONL, one version a line."""
+        truth_set = self.get_object()
+        lines = (f"{line}\n" for line in export_lines(truth_set.members.all()))
+        disposition = f'attachment; filename="{truth_set.key}.jsonl"'
+        return StreamingHttpResponse(lines, content_type=LINES, headers={"Content-Disposition": disposition})
+
+    @extend_schema(
+        operation_id="ground_truth_sets_import",
+        parameters=[DRY_RUN],
+        request={LINES: OpenApiTypes.STR},
+        responses={
+            200: ImportedSerializer,
+            400: OpenApiResponse(
+                description="Nothing was taken in: `ground-truth-import-refused`, with the reasons by line in `errors`."
+            ),
+            409: FROZEN,
+        },
+    )
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="import",
+        parser_classes=[LinesParser],
+        permission_classes=[holds(CURATE)],
+    )
+    @transaction.atomic
+    def take_in(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take JSONL in and put it into the set: all lines or none. Sent again, it changes nothing."""
+        is_rehearsal = request.query_params.get("dryRun", "false")
+        if is_rehearsal not in SWITCH:
+            raise InvalidInput("dryRun is true or false.")
+        lines: Any = request.data
+        imported = import_lines(lines, truth_set=self.get_object())
+        transaction.set_rollback(SWITCH[is_rehearsal])
+        return Response({"created": imported.created, "unchanged": imported.unchanged})
 
     @extend_schema(request=SetItemsSerializer, responses=GroundTruthSetSerializer)
     @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])

@@ -1,15 +1,25 @@
 """The endpoints of reviews."""
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
+from django.contrib.auth.models import User
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.mixins import CreateModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from config import features
 from feedback.api.filters import ReviewFeedbackFilter
-from feedback.api.serializers import ReviewFeedbackSerializer
+from feedback.api.serializers import NewReviewFeedbackSerializer, ReviewFeedbackSerializer
 from feedback.models import ReviewFeedback
+from feedback.said import say
 
 
-class ReviewFeedbackViewSet(ReadOnlyModelViewSet[ReviewFeedback]):
+class ReviewFeedbackViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewFeedback]):
     """What reviewers said of designs, artifacts and modules; in a queue, once an item takes no more answers."""
 
     queryset = ReviewFeedback.objects.all()
@@ -17,5 +27,35 @@ class ReviewFeedbackViewSet(ReadOnlyModelViewSet[ReviewFeedback]):
     serializer_class = ReviewFeedbackSerializer
     filterset_class = ReviewFeedbackFilter
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The reads are as old as other software that knows them, so their headers stay what they were, too.
+
+        Nor does a ``POST`` that is refused name itself.
+        """
+        is_told = self.request.method not in ("GET", "HEAD", "POST")
+        return [name for name in super().allowed_methods if is_told or name != "POST"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """No flag closes the address, as the reads are there always; so what is new about it closes itself."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and not features.is_on(features.REVIEW, request.user):
+            raise MethodNotAllowed("POST")
+
     def get_queryset(self) -> Any:
         return ReviewFeedback.objects.visible_to(self.request.user)
+
+    @extend_schema(
+        request=NewReviewFeedbackSerializer,
+        responses={
+            201: ReviewFeedbackSerializer,
+            405: OpenApiResponse(description="`REVIEW_ENABLED` is off: `method-not-allowed`."),
+        },
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Say something outside of a queue. No output stands behind it, so it does not become ground truth."""
+        reading = NewReviewFeedbackSerializer(data=request.data)
+        reading.is_valid(raise_exception=True)
+        said = say(by=cast(User, request.user), **reading.validated_data)
+        location = reverse("reviewfeedback-detail", args=[said.pk], request=request)
+        return Response(self.get_serializer(said).data, status=HTTPStatus.CREATED, headers={"Location": location})

@@ -4,10 +4,11 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from pipelines.api import viewsets
-from pipelines.api.curation import CurateView
+from pipelines.api.curation import CurateManyView, CurateView
 from pipelines.api.recording import AIRunsView, QualityRunsView
 from pipelines.judging.api.viewsets import JudgementViewSet, JudgeViewSet
 from pipelines.review.api.viewsets import (
+    ReviewAnswerViewSet,
     ReviewAssignmentViewSet,
     ReviewItemViewSet,
     ReviewQuestionViewSet,
@@ -33,12 +34,14 @@ router.register("step-runs/<uuid:id>/logs", viewsets.StepLogViewSet, basename="s
 router.register("review-queues", ReviewQueueViewSet)
 router.register("review-questions", ReviewQuestionViewSet)
 router.register("review-items", ReviewItemViewSet)
+router.register("review-answers", ReviewAnswerViewSet)
 router.register("review-assignments", ReviewAssignmentViewSet)
 router.register("judges", JudgeViewSet)
 router.register("judgements", JudgementViewSet)
 urlpatterns = [
     *router.urls,
     path("ai-runs", AIRunsView.as_view(), name="ai-runs"),
+    path("review-feedback/curate", CurateManyView.as_view(), name="review-feedback-curate-many"),
     path("review-feedback/<uuid:pk>/curate", CurateView.as_view(), name="review-feedback-curate"),
     path("quality-runs", QualityRunsView.as_view(), name="quality-runs"),
 ]

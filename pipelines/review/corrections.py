@@ -57,6 +57,15 @@ def check_correction(content: Content, correction: Any) -> uuid.UUID | None:
     return content.contract.schema_id
 
 
+def correction_faults(content: Content, correction: Any) -> list[dict[str, Any]]:
+    """Why a correction would not be taken: ``{path, message}`` each; none for one that would be."""
+    try:
+        check_correction(content, correction)
+    except InvalidCorrection as refusal:
+        return refusal.errors or [{"path": "/correction", "message": refusal.message}]
+    return []
+
+
 def _refusal(errors: list[dict[str, Any]]) -> InvalidCorrection:
     placed = [{**error, "path": f"/correction{error['path']}"} for error in errors]
     first = errors[0]

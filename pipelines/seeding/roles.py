@@ -6,14 +6,13 @@ from django.db.models import Q
 from feedback import permissions
 from feedback.models.gates import OVERRIDE
 
-REVIEWER = (permissions.REVIEW,)
+REVIEWER = (permissions.REVIEW, "feedback.view_reviewfeedback", "feedback.add_reviewfeedback")
 CURATOR = (
     *REVIEWER,
     permissions.CURATE,
     "feedback.view_reviewqueue",
     "feedback.view_reviewitem",
     "feedback.view_reviewanswer",
-    "feedback.view_reviewfeedback",
     "feedback.view_groundtruth",
     "feedback.add_groundtruth",
     "feedback.view_groundtruthset",
@@ -36,6 +35,7 @@ ADMINISTRATOR = (
     "feedback.view_reviewassignment",
     "feedback.delete_reviewqueue",
     "feedback.delete_reviewquestion",
+    "feedback.delete_groundtruthset",
     "feedback.add_judge",
     "feedback.change_judge",
     *(f"feedback.{verb}_activationgate" for verb in ("add", "change", "delete")),

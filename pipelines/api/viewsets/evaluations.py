@@ -16,7 +16,7 @@ from pipelines.api import filters
 from pipelines.api.requests import read_body, signed_in
 from pipelines.api.serializers import evaluations as serializers
 from pipelines.review.evaluating.named import named
-from pipelines.review.evaluating.services import RELATIONS, begin_evaluation, cancel_evaluation
+from pipelines.review.evaluating.services import RELATIONS, begin_evaluation, cancel_evaluation, carry_on
 
 CHANGED = OpenApiParameter("changed", bool, description="`true`: only answers that score otherwise than before.")
 
@@ -91,3 +91,15 @@ class EvaluationViewSet(ReadOnlyModelViewSet[Evaluation]):
     def cancel(self, request: Request, pk: Any) -> Response:
         """End it, and its runs that are under way."""
         return Response(self.get_serializer(cancel_evaluation(self.get_object())).data)
+
+    @extend_schema(
+        operation_id="evaluationsCarryOn", request=None, responses={202: serializers.EvaluationDetailSerializer}
+    )
+    @action(
+        detail=True, methods=["post"], url_path="carry-on", permission_classes=[holds("feedback.change_evaluation")]
+    )
+    def carry_on(self, request: Request, pk: Any) -> Response:
+        """Take one on that nobody works on, as its process ended; workers do so by themselves."""
+        evaluation = self.get_object()
+        carry_on(evaluation)
+        return Response(self.get_serializer(evaluation).data, status=HTTPStatus.ACCEPTED)

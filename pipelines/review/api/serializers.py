@@ -145,7 +145,7 @@ class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
 
     class Meta:
         model = ReviewAnswer
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "verdict",
             "answers",
@@ -155,6 +155,29 @@ class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
             "remarks",
             "durationMs",
             "createdAt",
+        )
+        read_only_fields = fields
+
+
+class ReviewAnswerRowSerializer(ReviewAnswerSerializer):
+    """An answer, and whose it is."""
+
+    itemId = serializers.UUIDField(source="assignment.item_id", read_only=True)
+    queueId = serializers.UUIDField(source="assignment.item.queue_id", read_only=True)
+    reviewer = serializers.CharField(source="assignment.reviewer.username", read_only=True)
+    isAdjudication = serializers.BooleanField(source="assignment.is_adjudication", read_only=True)
+    reviewFeedbackId = serializers.UUIDField(
+        source="feedback.pk", read_only=True, allow_null=True, default=None, help_text="What is curated."
+    )
+
+    class Meta(ReviewAnswerSerializer.Meta):
+        fields = (
+            *ReviewAnswerSerializer.Meta.fields,
+            "itemId",
+            "queueId",
+            "reviewer",
+            "isAdjudication",
+            "reviewFeedbackId",
         )
         read_only_fields = fields
 
@@ -233,6 +256,20 @@ class ReviewGivenSerializer(serializers.Serializer[Any]):
     comments = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENTS)
     remarks = ReviewRemarkSerializer(many=True, required=False, default=list)
     tookMs = serializers.IntegerField(required=False, min_value=0, max_value=86_400_000, help_text="Looked at so long.")
+
+
+class ReviewCorrectionSerializer(serializers.Serializer[Any]):
+    correction = serializers.JSONField(allow_null=True, help_text="The whole output as it should be.")
+
+
+class ReviewFaultSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField(help_text="JSON Pointer into the body.")
+    message = serializers.CharField()
+
+
+class ReviewCorrectionVerdictSerializer(serializers.Serializer[Any]):
+    valid = serializers.BooleanField(help_text="Whether it would be taken now.")
+    faults = ReviewFaultSerializer(many=True)
 
 
 class ReviewSkipSerializer(serializers.Serializer[Any]):

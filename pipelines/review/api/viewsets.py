@@ -4,7 +4,9 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from django.http import FileResponse, Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
@@ -13,12 +15,14 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config.permissions import holds
+from config.renderers import PictureRenderer
 from feedback import queues, services
 from feedback.accepted import accepted_answer
 from feedback.errors import AlreadyAnswered
-from feedback.models import ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.permissions import CURATE, MAY_ADJUDICATE, REVIEW
 from feedback.services import Answer
+from pipelines.admin.pictures import is_picture, picture_response
 from pipelines.api.requests import changed, read_body, signed_in
 from pipelines.review.adjudication import answers_so_far
 from pipelines.review.api import filters, serializers
@@ -30,6 +34,7 @@ from pipelines.review.api.queue_serializers import (
     ReviewQueueChangeSerializer,
 )
 from pipelines.review.content import load_content
+from pipelines.review.corrections import correction_faults
 from pipelines.review.filling import fill
 from pipelines.review.submitting import submit
 
@@ -210,6 +215,19 @@ class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
         return Response(self.get_serializer(self.get_object()).data)
 
 
+class ReviewAnswerViewSet(ReadOnlyModelViewSet[ReviewAnswer]):
+    """What reviewers answered: your own, and all of items that are settled."""
+
+    queryset = ReviewAnswer.objects.select_related("assignment__item", "assignment__reviewer", "feedback")
+    lookup_value_converter = "uuid"
+    serializer_class = serializers.ReviewAnswerRowSerializer
+    filterset_class = filters.ReviewAnswerFilter
+
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        return rows.visible_to(self.request.user)
+
+
 class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     """Your own assignments; a single one comes with the output, its input, and your draft or answer."""
 
@@ -239,6 +257,31 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
         own = self.get_object()
         services.save_draft(assignment_id=own.pk, reviewer=signed_in(request), draft=draft)
         return self._now()
+
+    @extend_schema(
+        operation_id="reviewAssignmentsCheck",
+        request=serializers.ReviewCorrectionSerializer,
+        responses=serializers.ReviewCorrectionVerdictSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def check(self, request: Request, pk: Any) -> Response:
+        """Whether a correction would be taken, without giving it."""
+        correction = read_body(serializers.ReviewCorrectionSerializer, request)["correction"]
+        faults = correction_faults(load_content(self.get_object().item), correction)
+        return Response({"valid": not faults, "faults": faults})
+
+    @extend_schema(
+        operation_id="reviewAssignmentsPicture",
+        parameters=[OpenApiParameter("which", str, OpenApiParameter.PATH, enum=["page", "part"])],
+        responses={(200, "image/*"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, url_path="pictures/<slug:which>", renderer_classes=[PictureRenderer])
+    def pictures(self, request: Request, pk: Any, which: str) -> FileResponse:
+        """The picture of the item's page, or of the part that the output was made of."""
+        asset = load_content(self.get_object().item).pictures.get(which)
+        if asset is None or not is_picture(asset.storage_url):
+            raise Http404
+        return picture_response(asset.storage_url)
 
     @extend_schema(
         operation_id="reviewAssignmentsAnswer",
