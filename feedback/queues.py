@@ -1,14 +1,14 @@
 """The writes of queues and their questions, one transaction each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Count
 
 from config.problems import InvalidInput
+from config.row_rules import check_row
 from feedback.errors import QuestionAnswered, QueueInUse
 from feedback.models import ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.models.queues import MOST_QUESTIONS
@@ -20,7 +20,7 @@ OPTIONS_WANTED = f'Give 2 to {MOST_OPTIONS} different texts, as a list: ["good",
 @transaction.atomic
 def save_queue(queue: ReviewQueue, *, questions: Iterable[ReviewQuestion] = ()) -> ReviewQueue:
     """Keep a queue that is new or was changed; ``questions`` are added to those it has. Raises ``InvalidInput``."""
-    _check(queue)
+    check_row(queue)
     queue.save()
     for number, question in enumerate(questions):
         question.queue = queue
@@ -50,7 +50,7 @@ def save_question(question: ReviewQuestion, *, at: str = "") -> ReviewQuestion:
         _refuse_answered(kept, "keeps its key and kind. Add another instead")
     if kept is None and locked.questions.count() >= MOST_QUESTIONS:
         raise InvalidInput(f"A queue asks {MOST_QUESTIONS} questions at most.")
-    _check(question, at=at)
+    check_row(question, at=at)
     fault = fault_of_options(question.kind, question.options)
     if fault:
         raise InvalidInput(fault, errors=[{"path": f"{at}/options", "message": fault}])
@@ -89,19 +89,3 @@ def fault_of_options(kind: str, options: Any) -> str:
 def _refuse_answered(question: ReviewQuestion, what: str) -> None:
     if question.is_answered():
         raise QuestionAnswered(f"The question {question.key} has been answered, so it {what}.")
-
-
-def _check(row: models.Model, at: str = "") -> None:
-    """Every rule of the table, before the database refuses in its own words. Raises ``InvalidInput``."""
-    try:
-        row.full_clean()
-    except ValidationError as refusal:
-        errors = list(_faults(refusal, at))
-        raise InvalidInput(errors[0]["message"], errors=errors) from refusal
-
-
-def _faults(refusal: ValidationError, at: str) -> Iterator[dict[str, str]]:
-    for name, messages in refusal.message_dict.items():
-        first, *others = name.split("_")
-        place = "" if name == NON_FIELD_ERRORS else f"/{first}{''.join(map(str.title, others))}"
-        yield from ({"path": f"{at}{place}", "message": message} for message in messages)

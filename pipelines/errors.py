@@ -72,6 +72,12 @@ class PromptFixed(DomainError):
     code = "prompt-fixed"
 
 
+class JudgeFixed(DomainError):
+    """Another instrument in place of one that has judged."""
+
+    code = "judge-fixed"
+
+
 class IdempotencyConflict(DomainError):
     """The key was used for a run with other inputs."""
 

@@ -140,6 +140,7 @@ class GroundTruthSetAdmin(GatedAdmin, BaseAdmin):
     list_display = ("key", "name", "tags", "frozen_at", "items")
     list_filter = ("frozen_at",)
     search_fields = ("key", "name")
+    ordering = ("key",)
     fields = ("key", "name", "description", "tags", "frozen_at", "items")
     readonly_fields = ("frozen_at", "items")
     actions = ("freeze_sets",)

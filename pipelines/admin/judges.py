@@ -4,9 +4,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -19,7 +18,6 @@ from feedback.models import Judge, Judgement
 from feedback.models.judges import OUTCOME_COLOURS
 from metrics.calibration import Calibration, Interval
 from pipelines.admin.ai import UNPRICED, dollars
-from pipelines.ai.providers import provider_names
 from pipelines.judging.calibration import (
     MOST_JUDGEMENTS,
     Disagreement,
@@ -28,24 +26,15 @@ from pipelines.judging.calibration import (
     hundredths,
     in_words,
 )
+from pipelines.judging.making import save_judge
 
 FIXED = ("key", "prompt", "provider", "model", "temperature", "max_tokens", "compares", "pass_from")
 MOST_DISAGREEMENTS = 50
 MOST_REASON = 200
 
 
-class JudgeForm(forms.ModelForm):  # type: ignore[type-arg]
-    def clean_provider(self) -> str:
-        """Refuses a name that the settings do not know."""
-        name = str(self.cleaned_data["provider"])
-        if name not in provider_names():
-            raise ValidationError(f"There is no such provider. Known are {', '.join(provider_names())}.")
-        return name
-
-
 @admin.register(Judge)
 class JudgeAdmin(GatedAdmin, BaseAdmin):
-    form = JudgeForm
     list_display = ("key", "name", linked("prompt"), "provider", "model", "compares", "agreement", "calibrated_at")
     list_select_related = ("prompt__process",)
     list_filter = ("provider", "compares")
@@ -64,6 +53,9 @@ class JudgeAdmin(GatedAdmin, BaseAdmin):
         """What a judge measures with is fixed once it has judged."""
         fixed = FIXED if obj is not None and obj.has_judged else ()
         return [*super().get_readonly_fields(request, obj), *fixed]
+
+    def save_model(self, request: HttpRequest, obj: Judge, form: Any, change: bool) -> None:
+        save_judge(obj)
 
     @admin.display(description="Agreement with reviewers")
     def agreement(self, obj: Judge) -> Any:

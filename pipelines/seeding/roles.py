@@ -28,6 +28,12 @@ CURATOR = (
     "feedback.change_evaluation",
     "feedback.view_evaluationitem",
     "feedback.view_activationgate",
+    # What evaluations are of, and what queues, gates and evaluations are made from.
+    *(
+        f"pipelines.view_{model}"
+        for model in ("pipelinedefinition", "pipelineversion", "stepdefinition", "aiprocess", "aiprompt", "pipelinerun")
+    ),
+    "metrics.view_metricdefinition",
 )
 ADMINISTRATOR = (
     *CURATOR,
@@ -40,6 +46,8 @@ ADMINISTRATOR = (
     "feedback.change_judge",
     *(f"feedback.{verb}_activationgate" for verb in ("add", "change", "delete")),
     OVERRIDE,
+    "pipelines.change_pipelineversion",
+    "pipelines.change_aiprompt",
 )
 ROLES = {"reviewer": REVIEWER, "curator": CURATOR, "administrator": ADMINISTRATOR}
 

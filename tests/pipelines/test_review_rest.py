@@ -10,11 +10,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from feedback.models import GroundTruth, GroundTruthSet, ReviewFeedback
+from feedback.models import GroundTruth, GroundTruthSet, Judge, ReviewFeedback
 from ir_schemas.models import IRArtifact
 from pipelines.models import DesignSplit
 from pipelines.review.evaluating import services as evaluations
@@ -277,3 +279,50 @@ def test_listing_answers_costs_the_same_however_many_there_are(curator: APIClien
     for _ in range(4):
         reviewed()
     assert queries() == few
+
+
+def test_a_judge_is_made_and_changed_until_it_has_judged(roles: dict[str, APIClient]) -> None:
+    admin, curator = roles["administrator"], roles["curator"]
+    body = {"key": "strict", "name": "Strict", "promptId": factories.AIPromptFactory().pk, "passFrom": 0.7}
+
+    made = admin.post("/api/judges", body)
+
+    assert made.status_code == 201, made.json()
+    address = made["Location"]
+    assert admin.get(address).json()["metricKey"] == "judge_strict"
+    assert admin.patch(address, {"passFrom": 0.8}).json()["passFrom"] == 0.8
+    assert admin.patch(address, {"provider": "nobody"}).json()["errors"][0]["path"] == "/provider"
+    assert admin.post("/api/judges", body).json()["errors"][0]["path"] == "/key"
+    factories.JudgementFactory(judge=Judge.objects.get())
+    fixed = admin.patch(address, {"passFrom": 0.9})
+    assert (fixed.status_code, fixed.json()["code"]) == (409, "judge-fixed")
+    assert admin.patch(address, {"name": "Stern"}).json()["name"] == "Stern"
+    assert [curator.post("/api/judges", body).status_code, curator.patch(address, {}).status_code] == [403, 403]
+
+
+def test_who_holds_an_item_is_for_administrators_and_says_nothing_of_answers(roles: dict[str, APIClient]) -> None:
+    item = reviewed("correct", {"n": 2}).answer.assignment.item
+    address = f"/api/review-items/{item.pk}/holders"
+
+    [holder] = roles["administrator"].get(address).json()["results"]
+
+    assert holder.keys() == {"id", "reviewer", "slot", "isAdjudication", "state", "claimedAt", "reservedUntil", "note"}
+    assert roles["curator"].get(address).status_code == 403
+
+
+def test_each_role_finds_what_its_forms_ask_for(roles: dict[str, APIClient], client: Client) -> None:
+    forms = {
+        "curator": [("feedback", "evaluation", name) for name in ("truth_set", "version", "prompt")],
+        "administrator": [
+            *(("feedback", "activationgate", name) for name in ("pipeline", "process", "truth_set")),
+            *(("feedback", "reviewqueue", name) for name in ("pipeline", "step", "process", "metric")),
+        ],
+    }
+    for role, fields in forms.items():
+        user = User.objects.get(username=role)
+        user.is_staff = True
+        user.save()
+        client.force_login(user)
+        for app, model, name in fields:
+            query = {"app_label": app, "model_name": model, "field_name": name}
+            assert client.get(reverse("admin:autocomplete", query=query)).status_code == 200, (role, model, name)

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from feedback.models import Judge, Judgement
+from pipelines.models import AIPrompt
 
 Share = serializers.FloatField
 
@@ -61,6 +62,32 @@ class JudgeSerializer(serializers.ModelSerializer[Judge]):
     def get_calibration(self, judge: Judge) -> Any:
         """As it was last worked out; null before."""
         return judge.calibration
+
+
+class JudgeChangeSerializer(serializers.ModelSerializer[Judge]):
+    promptId = serializers.PrimaryKeyRelatedField(
+        source="prompt", queryset=AIPrompt.objects.all(), help_text="The version of a prompt that it asks."
+    )
+    temperature = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=2)
+    maxTokens = serializers.IntegerField(source="max_tokens", required=False, min_value=1, max_value=100_000)
+    passFrom = serializers.FloatField(source="pass_from", required=False, min_value=0, max_value=1)
+    questionKey = serializers.CharField(source="question_key", required=False, allow_blank=True, max_length=80)
+
+    class Meta:
+        model = Judge
+        fields = (
+            "key",
+            "name",
+            "description",
+            "promptId",
+            "provider",
+            "model",
+            "temperature",
+            "maxTokens",
+            "compares",
+            "passFrom",
+            "questionKey",
+        )
 
 
 class JudgementSerializer(serializers.ModelSerializer[Judgement]):

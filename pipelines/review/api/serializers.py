@@ -118,6 +118,20 @@ class ReviewAssignmentSerializer(serializers.ModelSerializer[ReviewAssignment]):
         read_only_fields = fields
 
 
+class ReviewHolderSerializer(serializers.ModelSerializer[ReviewAssignment]):
+    """Whose turn at an item it is or was."""
+
+    reviewer = serializers.CharField(source="reviewer.username", read_only=True)
+    isAdjudication = serializers.BooleanField(source="is_adjudication", read_only=True)
+    claimedAt = serializers.DateTimeField(source="claimed_at", read_only=True)
+    reservedUntil = serializers.DateTimeField(source="reserved_until", read_only=True, allow_null=True)
+
+    class Meta:
+        model = ReviewAssignment
+        fields = ("id", "reviewer", "slot", "isAdjudication", "state", "claimedAt", "reservedUntil", "note")
+        read_only_fields = fields
+
+
 class ReviewMetricSerializer(serializers.ModelSerializer[MetricResult]):
     key = serializers.CharField(source="metric.key", read_only=True)
 

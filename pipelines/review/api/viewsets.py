@@ -200,6 +200,20 @@ class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
         shown.accepted_answer = accepted_answer(shown)
         return Response(serializers.ReviewItemDetailSerializer(shown).data)
 
+    @extend_schema(
+        operation_id="reviewItemsHolders", responses=serializers.ReviewHolderSerializer(many=True), filters=False
+    )
+    @action(
+        detail=True,
+        filterset_class=None,
+        permission_classes=[holds("feedback.view_reviewassignment")],
+    )
+    def holders(self, request: Request, pk: Any) -> Response:
+        """Who holds, held, answered or skipped it; never what they answered."""
+        held: Any = self.get_object().assignments.select_related("reviewer").defer("draft")
+        page: Any = self.paginate_queryset(held)
+        return self.get_paginated_response(serializers.ReviewHolderSerializer(page, many=True).data)
+
     @extend_schema(operation_id="reviewItemsWithdraw", request=None, responses=serializers.ReviewItemSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: Any) -> Response:
