@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any, Literal, cast
 
 from django.db import connection
+from pgvector import Vector
 
-from monitoring.histogram import percentile
+from monitoring.histogram import percentiles
 from monitoring.models import RunRollup, TestRun
 from monitoring.rollups import COSTS, COUNTS, QUALITY, statement
 from monitoring.windows import Window
@@ -35,7 +36,8 @@ class Figures:
     latencies: Sequence[float] = ()
 
     def count(self, measure: str) -> int:
-        return int(self.sums.get(measure) or 0)
+        counted: int = self.sums.get(measure) or 0
+        return counted
 
     @property
     def pass_rate(self) -> float | None:
@@ -67,7 +69,11 @@ class Figures:
 
     def latency_ms(self, percent: int) -> float | None:
         """A percentile, to within ``histogram.ACCURACY``."""
-        return percentile(self.latencies, percent)
+        return self.latencies_ms([percent])[0]
+
+    def latencies_ms(self, percents: Iterable[int]) -> list[float | None]:
+        """As ``latency_ms``, for several at once."""
+        return percentiles(self.latencies, percents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,8 @@ def _rows(sql: str, params: dict[str, Any]) -> list[tuple[str, Figures]]:
 
 
 def _group(sums: dict[str, Any]) -> tuple[str, Figures]:
-    return sums.pop("key"), Figures(latencies=sums.pop("latencies") or (), sums=sums)
+    vector = sums.pop("latencies")
+    return sums.pop("key"), Figures(latencies=Vector.from_binary(vector).to_list() if vector else (), sums=sums)
 
 
 def _periods(window: Window, by: By) -> Iterator[str]:

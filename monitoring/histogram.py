@@ -6,7 +6,9 @@ The scheme is DDSketch's (Masson, Rim and Lee, VLDB 2019, section 2) with fixed 
 """
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 ACCURACY = 0.05  # the relative error of a percentile, at most
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
@@ -30,16 +32,14 @@ def value_of(bucket: int) -> float:
     return LONGEST_MS if bucket == BUCKETS - 1 else 2 * GAMMA**bucket / (GAMMA + 1)
 
 
-def percentile(counts: Sequence[float], percent: int) -> float | None:
-    """The smallest latency in ms that at least ``percent`` (1 to 100) of all do not exceed; None where there is none.
+def percentiles(counts: Sequence[float], percents: Iterable[int]) -> list[float | None]:
+    """For each of ``percents`` (1 to 100) the smallest latency in ms that so many of all do not exceed.
 
     The nearest rank, as PostgreSQL's ``percentile_disc``, to within ``ACCURACY`` of it; 1 ms for all below 1 ms, and
-    ``LONGEST_MS`` for all above.
+    ``LONGEST_MS`` for all above. None where there is no latency.
     """
-    rank = -(-percent * int(sum(counts)) // 100)
-    reached = 0.0
-    for bucket, count in enumerate(counts):
-        reached += count
-        if count and reached >= rank:
-            return value_of(bucket)
-    return None
+    reached = list(accumulate(counts))
+    total = int(reached[-1]) if reached else 0
+    if not total:
+        return [None for _ in percents]
+    return [value_of(bisect_left(reached, -(-percent * total // 100))) for percent in percents]

@@ -20,6 +20,8 @@ COSTS = (
     *("priced", "unpriced", "cost_usd"),
 )
 QUALITY = tuple(f"{prefix}_{name}" for name in SCORES for prefix in ("scored", "score"))
+AMOUNTS = {"latency_ms", "cost_usd", *(f"score_{name}" for name in SCORES)}
+"""Those of the measures that are no counts."""
 DAY = timedelta(days=1)
 LOCK_SPACE = 0x666F6C64  # "fold": the first half of the lock's key, the day being the second
 OVER = "period < date_trunc('hour', clock_timestamp(), 'UTC')"
@@ -27,7 +29,7 @@ OVER = "period < date_trunc('hour', clock_timestamp(), 'UTC')"
 
 def statement(name: str, measures: Sequence[str]) -> str:
     """The text of ``sql/name.sql`` with the measures and their sums written out."""
-    sums = ", ".join(f"sum({measure}) AS {measure}" for measure in measures)
+    sums = ", ".join(f"sum({measure}){'' if measure in AMOUNTS else '::bigint'} AS {measure}" for measure in measures)
     return (SQL / f"{name}.sql").read_text().format(measures=", ".join(measures), sums=sums)
 
 

@@ -5,8 +5,6 @@ from typing import Any
 from monitoring.figures import Figures
 from monitoring.models import SCORES
 
-PERCENTILES = (50, 95, 99)
-
 
 def quality_body(figures: Figures) -> dict[str, Any]:
     scores = {name: {"scored": figures.count(f"scored_{name}"), "mean": figures.score(name)} for name in SCORES}
@@ -45,6 +43,6 @@ def _body(figures: Figures) -> dict[str, Any]:
         "latencyMs": {
             "timed": figures.count("timed"),
             "mean": figures.mean_latency_ms,
-            **{f"p{percent}": figures.latency_ms(percent) for percent in PERCENTILES},
+            **dict(zip(("p50", "p95", "p99"), figures.latencies_ms((50, 95, 99)), strict=True)),
         },
     }

@@ -4,13 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.rows import RowSerializer
 from monitoring.models import Alert, AlertFiring, TestResult, TestRun
 
 INTERVALS = ("hour", "day", "week")
 GROUPINGS = ("prompt", "model", "day")
 
 
-class ScoresSerializer(serializers.Serializer[TestRun]):
+class ScoresSerializer(RowSerializer[TestRun]):
     """From 0 to 100; null where there is none."""
 
     overall = serializers.FloatField(source="score_overall", allow_null=True)
@@ -21,8 +22,14 @@ class ScoresSerializer(serializers.Serializer[TestRun]):
     seo = serializers.FloatField(source="score_seo", allow_null=True)
     tailwind = serializers.FloatField(source="score_tailwind", allow_null=True)
 
+    class Meta:
+        model = TestRun
+        fields = ("overall", "html", "accessibility", "performance", "hubspot", "seo", "tailwind")
 
-class TestRunSerializer(serializers.ModelSerializer[TestRun]):
+
+class TestRunSerializer(RowSerializer[TestRun]):
+    """An AI or quality run."""
+
     designSplitId = serializers.UUIDField(source="design_split_id", read_only=True, allow_null=True)
     artifactId = serializers.UUIDField(source="artifact_id", read_only=True, allow_null=True)
     moduleId = serializers.UUIDField(source="module_id", read_only=True, allow_null=True)
@@ -87,7 +94,9 @@ class TestRunSerializer(serializers.ModelSerializer[TestRun]):
         read_only_fields = fields
 
 
-class TestResultSerializer(serializers.ModelSerializer[TestResult]):
+class TestResultSerializer(RowSerializer[TestResult]):
+    """A check of a run."""
+
     runId = serializers.UUIDField(source="test_run_id", read_only=True)
     durationMs = serializers.FloatField(source="duration_ms", read_only=True, allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
@@ -99,6 +108,8 @@ class TestResultSerializer(serializers.ModelSerializer[TestResult]):
 
 
 class TestRunDetailSerializer(TestRunSerializer):
+    """A run with its checks."""
+
     results = TestResultSerializer(many=True, read_only=True)
 
     class Meta(TestRunSerializer.Meta):

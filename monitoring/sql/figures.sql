@@ -74,6 +74,6 @@ WITH RECURSIVE marked(period) AS (
     FROM cells
     GROUP BY 1
 )
-SELECT NULL AS key, sum(latencies)::real[] AS latencies, {sums} FROM groups
+SELECT NULL AS key, vector_send(sum(latencies)) AS latencies, {sums} FROM groups
 UNION ALL
-(SELECT key, latencies::real[], {measures} FROM groups ORDER BY runs DESC, key LIMIT %(most)s)
+(SELECT key, vector_send(latencies), {measures} FROM groups ORDER BY runs DESC, key LIMIT %(most)s)
