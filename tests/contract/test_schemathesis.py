@@ -40,6 +40,12 @@ schema.config.base_url = "http://testserver"
 schema.config.generation.update(max_examples=EXAMPLES, deterministic=True)
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: Any, value: Any) -> bytes:
+    """A text as it is."""
+    return str(value).encode(errors="replace")
+
+
 @pytest.fixture(autouse=True)
 def one_connection() -> Iterator[None]:
     """Requests run inside the test's own transaction, so none may close its connection."""
