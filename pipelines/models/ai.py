@@ -1,6 +1,7 @@
 """AI processes, their prompts, what went in and came out, and what was retrieved for them."""
 
 import pghistory
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.indexes import OpClass
 from django.core.validators import MinValueValidator
@@ -59,6 +60,25 @@ class AIPrompt(Record):
             models.CheckConstraint(
                 name="prompt_validation_mode_known", condition=Q(ir_validation_mode__in=["", *ValidationMode.values])
             ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="prompt_fixed_once_asked",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("process_id", "version", "content"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(old__process__df=pgtrigger.F("new__process"))
+                | pgtrigger.Q(old__version__df=pgtrigger.F("new__version"))
+                | pgtrigger.Q(old__content__df=pgtrigger.F("new__content")),
+                func="""
+                    IF EXISTS (SELECT 1 FROM prompt_data WHERE ai_prompt_id = OLD.id)
+                        OR EXISTS (SELECT 1 FROM feedback_evaluation WHERE prompt_id = OLD.id)
+                    THEN
+                        RAISE EXCEPTION 'This prompt was asked or evaluated, so its words stay. Add the next version.'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from ir_schemas.models import IRArtifact, IRSchemaDefinition
 from ir_schemas.services import activate_version, create_version
 from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
+from pipelines.ai.activation import activate_prompt
 from pipelines.embeddings.services import upsert_embedding
 from pipelines.models import AIPrompt, PipelineDefinition, PipelineRun, PromptData, PromptResult
 from tests.factories import AIPromptFactory, ModelPriceFactory
@@ -289,7 +290,7 @@ def test_an_equal_question_is_not_asked_again_where_the_node_says_cache() -> Non
     assert step_of(again).reused_from is not None
     assert len(results()) == 1
 
-    prompt.content = "Name {{ inputs.subject }} otherwise."
-    prompt.save()
+    words = "Name {{ inputs.subject }} otherwise."
+    activate_prompt(AIPromptFactory(process=prompt.process, version=2, content=words))
     assert step_of(run_prompt(**cached)).reused_from is None
     assert len(results()) == 2

@@ -6,7 +6,7 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -232,3 +232,13 @@ def test_listing_prompts_costs_the_same_however_many_there_are(boss: User) -> No
     few = queries()
     factories.AIPromptFactory.create_batch(5)
     assert queries() == few
+
+
+def test_the_database_itself_keeps_the_words_of_a_prompt_that_was_asked() -> None:
+    asked = factories.PromptDataFactory().ai_prompt
+    prompts_asked = AIPrompt.objects.filter(pk=asked.pk)
+
+    for change in ({"content": "Say else."}, {"version": 9}, {"process": AIProcess.objects.create(key="o", name="O")}):
+        with pytest.raises(IntegrityError, match="so its words stay"), transaction.atomic():
+            prompts_asked.update(**change)
+    assert prompts_asked.update(is_active=True, is_default=True) == 1
