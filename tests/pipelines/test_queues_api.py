@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +14,7 @@ from feedback import queues, services
 from feedback.models import ReviewQuestion, ReviewQueue
 from feedback.services import Answer
 from tests import factories
+from tests.pipelines.roles import roles as roles
 
 pytestmark = pytest.mark.django_db
 QUEUES, QUESTIONS = "/api/review-queues", "/api/review-questions"
@@ -29,20 +28,11 @@ def review_on(settings: LazySettings) -> None:
 
 
 @pytest.fixture
-def roles() -> dict[str, APIClient]:
-    """Somebody of each group that ``seed`` makes."""
-    call_command("seed", verbosity=0)
-    clients = {}
-    for name in ("reviewer", "curator", "administrator"):
-        user: User = factories.UserFactory(username=name)
-        user.groups.add(Group.objects.get(name=name))
-        clients[name] = APIClient()
-        clients[name].force_authenticate(user)
-    return clients
-
-
-@pytest.fixture
 def admin(roles: dict[str, APIClient]) -> APIClient:
+    """Beside what rules can name."""
+    factories.PipelineDefinitionFactory(key="design_to_modules")
+    factories.StepDefinitionFactory(key="module_generate")
+    factories.AIProcessFactory(key="layout_split")
     return roles["administrator"]
 
 

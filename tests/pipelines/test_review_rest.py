@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,6 +23,7 @@ from tests import factories
 from tests.contract.test_legacy_reads import artifact
 from tests.pipelines.building import PAGE, contract, pipeline, run
 from tests.pipelines.example_steps import HANDLERS
+from tests.pipelines.roles import roles as roles
 from tests.pipelines.test_curation import reviewed
 from tests.pipelines.truths import RIGHT, truths
 
@@ -36,19 +36,6 @@ NDJSON = "application/x-ndjson"
 def review_on(settings: LazySettings) -> None:
     settings.REVIEW_ENABLED = True
     settings.PIPELINE_STEPS = HANDLERS
-
-
-@pytest.fixture
-def roles() -> dict[str, APIClient]:
-    """Somebody of each group that ``seed`` makes."""
-    call_command("seed", verbosity=0)
-    clients = {}
-    for name in ("reviewer", "curator", "administrator"):
-        user: User = factories.UserFactory(username=name, email=f"{name}@example.org")
-        user.groups.add(Group.objects.get(name=name))
-        clients[name] = APIClient()
-        clients[name].force_authenticate(user)
-    return clients
 
 
 @pytest.fixture
