@@ -4,14 +4,8 @@
 import os
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-
-from config.embedded_postgres import EmbeddedPostgresError
+from config import command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    try:
-        execute_from_command_line(sys.argv)
-    except (EmbeddedPostgresError, ImproperlyConfigured) as error:
-        sys.exit(f"manage.py: {error}")
+    command_line.run(sys.argv)

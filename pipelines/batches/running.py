@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import connection
 
 from config.problems import DomainError
-from pipelines import definitions, starting
+from pipelines import definitions, engine, starting
 from pipelines.batches.lines import BadLine, Line
 from pipelines.designs.loader import is_address
-from pipelines.errors import LoggingDisabled
+from pipelines.errors import LoggingDisabled, RunFinished
 from pipelines.executors import inline
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepRun
 from pipelines.models.runs import FINISHED_RUN, StepStatus
@@ -85,6 +85,18 @@ class Batch:
         found = runs.filter(idempotency_key__startswith=f"{self.prefix}:")
         fields = ("idempotency_key", "status", "error", "created_at", "finished_at")
         return {str(run.idempotency_key): run for run in found.only(*fields)}
+
+    def cancel(self) -> int:
+        """Cancel those of its runs that have not ended, whoever carries them; how many they were."""
+        cancelled = 0
+        unfinished = PipelineRun.objects.filter(run_group_id=self.run_group_id).exclude(status__in=FINISHED_RUN)
+        for run_id in unfinished.values_list("pk", flat=True):
+            try:
+                engine.cancel(run_id=run_id)
+            except RunFinished:
+                continue
+            cancelled += 1
+        return cancelled
 
     def check(self, line: Line | BadLine) -> Verdict:
         """What would be refused, found without starting or fetching anything."""

@@ -1,6 +1,7 @@
 """A backfill that is killed while it works, and called again."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,6 +80,27 @@ def test_a_batch_that_is_interrupted_ends_what_is_under_way_and_begins_nothing(
     assert start_batch(lines, surroundings).wait(PATIENCE) == 0
     counts = check_sound("a batch that is interrupted")
     assert counts["runs completed"] == counts["attempts"] == 6
+
+
+def test_after_an_interrupt_the_workers_carry_on_until_the_command_it_names_cancels(
+    settings: Any, media: Path, tmp_path: Path
+) -> None:
+    building.use_steps(settings, executor="distributed")
+    building.pipeline({"key": "gated", "step": "gated", "params": {"folder": str(tmp_path)}}, key="diamond")
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("{}\n" * 6)
+    surroundings = {**environment(media), "PIPELINE_EXECUTOR": "distributed"}
+    interrupted = start_batch(lines, surroundings, stderr=subprocess.PIPE)
+    wait_until(lambda: PipelineRun.objects.count() == CONCURRENCY)
+
+    interrupted.send_signal(signal.SIGINT)
+    _, said = interrupted.communicate(timeout=PATIENCE)
+    named = said.decode().split("to cancel them: ")[1].splitlines()[0]
+    ended = subprocess.run([sys.executable, *shlex.split(named)], env=surroundings, check=False)
+
+    assert (interrupted.returncode, ended.returncode) == (130, 0)
+    assert b"Traceback" not in said
+    assert list(PipelineRun.objects.values_list("status", flat=True)) == ["cancelled"] * CONCURRENCY
 
 
 def have_ended(so_many: int) -> bool:

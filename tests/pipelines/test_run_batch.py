@@ -186,6 +186,28 @@ def test_a_run_that_waits_for_a_person_does_not_hold_up_the_batch(write: Write, 
     assert (status, [v["status"] for v in verdicts]) == (1, ["waiting", "waiting"])
 
 
+def test_what_is_under_way_of_a_batch_is_cancelled_and_nothing_else(
+    write: Write, run_batch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    building.pipeline({"key": "a", "approval": True}, key="other")
+    building.pipeline({"key": "a", "approval": True})
+    file = write({}, {})
+    for key in ("example", "other"):
+        run_batch(file, key=key, concurrency=1)
+
+    said = []
+    for _ in range(2):
+        call_command("run_batch", "example", str(file), cancel=True)
+        said.append(capsys.readouterr().out)
+
+    assert [words.split(" runs")[0] for words in said] == ["2", "0"]
+    left = PipelineRun.objects.values_list("pipeline__key", "status").order_by("pk")
+    assert list(left) == [("example", "cancelled")] * 2 + [("other", "running")] * 2
+    with pytest.raises(CommandError, match="stands alone"):
+        call_command("run_batch", "example", str(file), cancel=True, check=True)
+    assert [verdict["status"] for verdict in run_batch(file)[1]] == ["cancelled", "cancelled"]
+
+
 def test_a_line_with_the_key_of_other_inputs_is_refused(write: Write, run_batch: Any) -> None:
     building.pipeline({"key": "a"})
     file = write({"idempotencyKey": "k", "inputs": {"n": 1}}, {"idempotencyKey": "k", "inputs": {"n": 2}})

@@ -1,11 +1,13 @@
 import json
 import re
+import shlex
 import sys
 from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -37,6 +39,8 @@ lines are started. A line that cannot be run is named by its number; the rest ru
   manage.py run_batch design_to_modules pages.jsonl --concurrency 8
 
 Where PIPELINE_EXECUTOR is distributed the workers run the steps; --concurrency then says how many runs are under way.
+They go on with those also when this command ends. To stop what a call has left under way, call it with --cancel:
+  manage.py run_batch design_to_modules pages.jsonl --cancel
 Exit status: 0 every run completed, 1 some did not, 2 the input could not be used."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,6 +54,7 @@ Exit status: 0 every run completed, 1 some did not, 2 the input could not be use
             "out it follows from the content of FILE",
         )
         parser.add_argument("--check", action="store_true", help="look at every line and start nothing")
+        parser.add_argument("--cancel", action="store_true", help="cancel the batch's runs under way and start nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,6 +63,11 @@ Exit status: 0 every run completed, 1 some did not, 2 the input could not be use
             found = survey(options["file"])
             name = options["name"] or found.sha256[:32]
             batch = batch_of(key=options["key"], name=name, folder=options["file"].parent)
+            if options["cancel"]:
+                self.stdout.write(
+                    f"{batch.cancel():,} runs cancelled. {batch.version}, run group {batch.run_group_id}."
+                )
+                return
             if not options["check"]:
                 require_logging(pipeline_id=batch.version.pipeline_id, user=None)
             with _Shown(self, found.lines, as_lines=options["json"]) as shown:
@@ -85,7 +95,7 @@ Exit status: 0 every run completed, 1 some did not, 2 the input could not be use
                     shown.tell(verdict)
             except KeyboardInterrupt:
                 shown.stopped = True
-                shown.say("Stopping. What is under way is carried to its end first; press again to leave it.")
+                shown.say(_stopping(options))
 
 
 class _Shown:
@@ -132,6 +142,14 @@ class _Shown:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def _stopping(options: dict[str, Any]) -> str:
+    if settings.PIPELINE_EXECUTOR == "inline":
+        return "Stopping. What is under way is carried to its end first; press again to leave it."
+    name = [] if options["name"] is None else ["--name", options["name"]]
+    cancel = shlex.join(["manage.py", "run_batch", options["key"], str(options["file"]), *name, "--cancel"])
+    return f"Stopping: no other line is started. The workers go on with the runs under way; to cancel them: {cancel}"
+
+
 def _in_words(verdict: Verdict) -> str:
     error = verdict.error or {}
     parts = [
@@ -147,6 +165,8 @@ def _in_words(verdict: Verdict) -> str:
 def _check(options: dict[str, Any]) -> None:
     if not 1 <= options["concurrency"] <= MOST_CONCURRENT:
         raise CommandError(f"--concurrency must be from 1 to {MOST_CONCURRENT}.", returncode=BAD_INPUT)
+    if options["cancel"] and (options["check"] or options["json"]):
+        raise CommandError("--cancel stands alone: leave --check and --json out.", returncode=BAD_INPUT)
     if options["name"] is not None and not NAME.fullmatch(options["name"]):
         message = "--name must be 1 to 100 letters, digits, dots, dashes or underscores."
         raise CommandError(message, returncode=BAD_INPUT)
