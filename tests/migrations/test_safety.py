@@ -1,0 +1,16 @@
+"""What is slow to know of the migrations, and changes only with them: ``bin/test migrations``, and ``.ci/run``."""
+
+import pytest
+from django_migration_linter import MigrationLinter
+
+from tests.test_project import MAY_POINT_AT, ROOT
+
+
+@pytest.mark.django_db
+def test_migrations_are_safe_to_run_under_traffic() -> None:
+    linter = MigrationLinter(str(ROOT), include_apps=sorted(MAY_POINT_AT), no_cache=True, quiet=["ok", "ignore"])
+
+    linter.lint_all_migrations()
+
+    assert linter.nb_total > 0
+    assert not linter.has_errors
