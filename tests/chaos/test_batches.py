@@ -103,6 +103,25 @@ def test_after_an_interrupt_the_workers_carry_on_until_the_command_it_names_canc
     assert list(PipelineRun.objects.values_list("status", flat=True)) == ["cancelled"] * CONCURRENCY
 
 
+def test_an_interrupt_of_one_run_cancels_it_and_says_so(settings: Any, media: Path, tmp_path: Path) -> None:
+    building.use_steps(settings, executor="inline")
+    building.pipeline({"key": "gated", "step": "gated", "params": {"folder": str(tmp_path)}}, key="diamond")
+    page = tmp_path / "page.html"
+    page.write_text("<h1>Hello</h1>")
+    command = [sys.executable, "manage.py", "run_pipeline", "diamond", "--input", str(page)]
+    interrupted = subprocess.Popen(command, env=environment(media), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    wait_until(lambda: StepRun.objects.filter(status="running").exists())
+
+    interrupted.send_signal(signal.SIGINT)
+    wait_until(lambda: PipelineRun.objects.filter(status="cancelled").exists())
+    (tmp_path / "gate").touch()
+    _, said = interrupted.communicate(timeout=PATIENCE)
+
+    assert interrupted.returncode == 130
+    assert f"run {PipelineRun.objects.get().pk} is cancelled" in said.decode()
+    assert b"Traceback" not in said
+
+
 def have_ended(so_many: int) -> bool:
     return PipelineRun.objects.exclude(finished_at=None).count() >= so_many
 

@@ -1,18 +1,21 @@
 import json
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from config.command_line import INTERRUPTED
 from config.commands import ExplainedCommand
 from config.problems import DomainError
 from pipelines import definitions, engine
 from pipelines.console import RunTable
 from pipelines.designs.errors import DesignError
 from pipelines.designs.loader import load_design
+from pipelines.errors import RunFinished
 from pipelines.executors import inline
 from pipelines.models import PipelineRun, PipelineVersion
 from pipelines.packaging import write_modules_zip
@@ -28,7 +31,7 @@ KEY is a pipeline's key (its active version runs) or KEY@VERSION. The design is 
 below it, an address, or a picture (PNG, JPEG, WebP). --params takes a JSON object of parameters by node key:
   manage.py run_pipeline design_to_modules --input page/index.html --params '{"split": {"rendering": "never"}}'
 
-Exit status: 0 the run completed, 1 it failed, 2 the input could not be used."""
+Exit status: 0 the run completed, 1 it failed, 2 the input could not be used, 130 Ctrl-C, which cancels the run."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("key", metavar="KEY")
@@ -45,7 +48,11 @@ Exit status: 0 the run completed, 1 it failed, 2 the input could not be used."""
         except (DomainError, DesignError) as refusal:
             raise CommandError(refusal.message, returncode=BAD_INPUT) from refusal
         if not run.is_finished:
-            run = self._carry(run, quiet=options["json"])
+            try:
+                run = self._carry(run, quiet=options["json"])
+            except KeyboardInterrupt:
+                self._cancel(run)
+                sys.exit(INTERRUPTED)
         modules = write_modules_zip(run)
         self._report(run, modules, as_json=options["json"])
         if run.design_split_id is None and run.error:
@@ -60,6 +67,15 @@ Exit status: 0 the run completed, 1 it failed, 2 the input could not be used."""
             run = inline.carry(run.pk, observe=table.refresh)
         self.stdout.write("")
         return run
+
+    def _cancel(self, run: PipelineRun) -> None:
+        """Nobody would carry the run on, as it was this process that did."""
+        with suppress(RunFinished):
+            engine.cancel(run_id=run.pk)
+            again = (
+                "What it completed is kept; its page in the admin, or POST /api/pipeline-runs/:id/rerun, runs the rest."
+            )
+            self.stderr.write(f"Interrupted: run {run.pk} is cancelled. {again}")
 
     def _report(self, run: PipelineRun, modules: str | None, *, as_json: bool) -> None:
         report = run_report(run)
