@@ -1,38 +1,71 @@
-"""What is read fast must read the same."""
+"""Rows are shown quickly, and exactly as DRF shows them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from rest_framework import serializers
 
-from config.models import uuid7
-from monitoring.api import serializers as shown_as
+from config.rows import RowSerializer
+from monitoring.api.serializers import TestRunDetailSerializer as DetailSerializer
 from monitoring.models import TestResult, TestRun
+from tests.factories import AIPromptFactory, TestResultFactory, TestRunFactory
 
-pytestmark = pytest.mark.django_db
-FULL = {
+SLOWLY = serializers.Serializer.to_representation
+WHOLE = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
+MAXIMAL: dict[str, Any] = {
+    "started_at": WHOLE,
+    "completed_at": WHOLE.replace(microsecond=1200),
+    "summary": {"tokens": [1, None, {"of": "é"}]},
+    "run_group_id": uuid4(),
+    "attempt": 2,
     "model": "gpt-5",
-    "tokens_in": 12,
-    "cost_usd": Decimal("0.00012345"),
-    "latency_ms": 12.5,
+    "tokens_in": 0,
+    "cost_usd": Decimal("0.00000001"),
+    "latency_ms": 12.0,
     "validation_passed": False,
-    "error_count": 2,
-    "grade": "A",
-    "score_overall": 92.5,
-    "summary": {"a": [1, None, "ü"]},
-    "completed_at": datetime(2026, 1, 31, 12, 0, 0, 120_000, tzinfo=UTC),
+    "error_count": 3,
+    "grade": "B",
+    "score_html": 99.5,
 }
 
 
-@pytest.mark.parametrize("values", [{}, FULL], ids=["empty", "full"])
-def test_rows_are_shown_as_the_framework_would_show_them(values: dict[str, object]) -> None:
-    began = datetime(2026, 1, 31, 11, tzinfo=UTC)
-    made = TestRun.objects.create(type="ai", status="passed", run_group_id=uuid7(), started_at=began, **values)
-    TestResult.objects.create(test_run=made, name="IR Validation", status="passed", details={"mode": "log"})
-    run = TestRun.objects.prefetch_related("results").get(pk=made.pk)
+@pytest.mark.django_db
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_run_is_shown_as_the_framework_shows_it(filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = TestRunFactory(**MAXIMAL, prompt=AIPromptFactory()) if filled else TestRunFactory()
+    TestResultFactory(test_run=made, details={"errors": []}, duration_ms=0.5 if filled else None)
+    run = TestRun.objects.get(pk=made.pk)
+    quickly = DetailSerializer(run).data
+    monkeypatch.setattr(RowSerializer, "to_representation", SLOWLY)
 
-    shown = shown_as.TestRunDetailSerializer(run).data
+    slowly = DetailSerializer(run).data
 
-    assert shown == serializers.ModelSerializer.to_representation(shown_as.TestRunDetailSerializer(), run)
-    assert list(shown) == list(shown_as.TestRunDetailSerializer.Meta.fields)
+    assert plain(quickly) == plain(slowly)
+    assert list(quickly) == list(slowly)
+
+
+@pytest.mark.django_db
+def test_a_field_of_another_kind_is_asked_for_its_own_form() -> None:
+    class Shouted(RowSerializer[TestResult]):
+        name = serializers.SerializerMethodField()
+
+        class Meta:
+            model = TestResult
+            fields = ("name",)
+
+        def get_name(self, row: TestResult) -> str:
+            return row.name.upper()
+
+    row = TestResultFactory(name="html")
+
+    assert Shouted(row).data == {"name": "HTML"}
+
+
+def plain(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {name: plain(value) for name, value in document.items()}
+    return [plain(one) for one in document] if isinstance(document, list) else document
