@@ -10,9 +10,11 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db import DataError, models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, TabularInline
@@ -96,6 +98,27 @@ class RecordChangeList(ChangeList):  # type: ignore[misc]
             raise IncorrectLookupParameters(error) from error
         if not (self.query or self.filter_params):
             self.full_result_count = self.result_count
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no more than ``most`` rows: a count over everything takes seconds in the tables that only grow."""
+
+    most = 10_000
+    template_name = "irline/pagination_bounded.html"
+
+    @cached_property
+    def found(self) -> int:
+        """As many as there are, or one more than ``most``."""
+        rows = cast("models.QuerySet[Any]", self.object_list)
+        return rows.order_by()[: self.most + 1].count()
+
+    @property
+    def count(self) -> int:
+        return min(self.found, self.most)
+
+    @property
+    def has_more(self) -> bool:
+        return self.found > self.most
 
 
 class BaseAdmin(ModelAdmin):  # type: ignore[misc]
@@ -236,6 +259,12 @@ class ReadOnlyAdmin(BaseAdmin):
     actions: Any = None
     list_before_template = "irline/list_read_only.html"
     change_form_outer_before_template = "irline/row_read_only.html"
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Any:
+        """One that counts all only where an action can be told to take all."""
+        if self.actions:
+            return super().get_paginator(request, queryset, per_page, *args, **kwargs)
+        return BoundedPaginator(queryset, per_page, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
