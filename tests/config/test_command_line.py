@@ -8,7 +8,10 @@ import pytest
 from django.db import connection
 
 AWAY = "postgres://nobody@127.0.0.1:1/none"
-INTERRUPTS_ITSELF = "import os, signal, threading; os.kill(os.getpid(), signal.SIGINT); threading.Event().wait()"
+# A process that is started in the background ignores the signal, unless it says otherwise.
+INTERRUPTS_ITSELF = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); signal.raise_signal(signal.SIGINT)"
+)
 
 
 def start(*arguments: str, database: str = AWAY) -> subprocess.Popen[str]:
