@@ -1,5 +1,6 @@
 """The page of the API in a real browser: it works in any window, under the site's policy, with no request elsewhere."""
 
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
@@ -19,9 +20,22 @@ LEFT_TO_SWAGGER = {
 
 
 def try_out(page: Page, operation: str) -> None:
+    page.locator("#operations-tag-pipeline-runs").click()
     block = page.locator(f"#operations-pipeline-runs-{operation}")
     block.locator(".opblock-summary").click()
     block.get_by_role("button", name="Try it out").click()
+
+
+def test_every_group_of_operations_is_there(admin: Admin) -> None:
+    page = admin.page()
+    page.goto(f"{admin.url}/api/docs")
+    expect(page.locator("#operations-tag-validation-results")).to_be_visible()
+    described = yaml.safe_load(page.evaluate("fetch('/api/schema').then(answer => answer.text())"))
+    groups = {tag for path in described["paths"].values() for each in path.values() for tag in each["tags"]}
+
+    shown = page.locator(".opblock-tag").evaluate_all("tags => tags.map(tag => tag.dataset.tag)")
+
+    assert set(shown) == groups
 
 
 @each_screen

@@ -19,6 +19,8 @@ SwaggerUIBundle({
   url: docs.dataset.description,
   domNode: docs,
   deepLinking: true,
+  // Open, it would stop after the first few of so many operations; closed, the page is a table of contents.
+  docExpansion: "none",
   validatorUrl: null,
   defaultModelsExpandDepth: 0,
   requestInterceptor: withCsrfToken,
