@@ -63,9 +63,10 @@ def _in_thread(function: AnyStepFunction, context: StepContext, attempt: Attempt
             answer: tuple[StepResult | None, BaseException | None] = (function(context), None)  # type: ignore[assignment]
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the answer is waited for
             answer = (None, error)
-        finally:
+        try:
             connections.close_all()
-        answers.put(answer)
+        finally:
+            answers.put(answer)
 
     attempt.when_gone(lambda: answers.put((None, Abandoned())))
     _threads.hand(body)
@@ -97,8 +98,10 @@ class _Threads:
         bodies.put(body)
 
     def _serve(self, bodies: "queue.SimpleQueue[Callable[[], None]]") -> None:
-        while len(self._idle) < self.MOST_IDLE:
+        while True:
             Context().run(bodies.get())
+            if len(self._idle) >= self.MOST_IDLE:
+                return
             self._idle.append(bodies)
 
 
