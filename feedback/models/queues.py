@@ -133,6 +133,21 @@ class ReviewQueue(Record):
         return self.name
 
 
+UNLESS_ANSWERED = """
+                    IF EXISTS (
+                        SELECT 1 FROM feedback_reviewanswer answer
+                        JOIN feedback_reviewassignment assignment ON assignment.id = answer.assignment_id
+                        JOIN feedback_reviewitem item ON item.id = assignment.item_id
+                        WHERE item.queue_id = OLD.queue_id AND jsonb_exists(answer.answers, OLD.key)
+                    ) THEN
+                        RAISE EXCEPTION '{why}'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN {row};
+                """
+"""Of a trigger on a question; indented as the triggers were that the migrations made."""
+
+
 @pghistory.track(exclude=["created_at"])
 class ReviewQuestion(Record):
     """One question that every reviewer of a queue answers. Its kind and key are fixed once anybody has answered."""
@@ -179,35 +194,15 @@ class ReviewQuestion(Record):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__key__df=pgtrigger.F("new__key"))
                 | pgtrigger.Q(old__kind__df=pgtrigger.F("new__kind")),
-                func="""
-                    IF EXISTS (
-                        SELECT 1 FROM feedback_reviewanswer answer
-                        JOIN feedback_reviewassignment assignment ON assignment.id = answer.assignment_id
-                        JOIN feedback_reviewitem item ON item.id = assignment.item_id
-                        WHERE item.queue_id = OLD.queue_id AND jsonb_exists(answer.answers, OLD.key)
-                    ) THEN
-                        RAISE EXCEPTION 'This question has been answered. Add another instead of changing its kind.'
-                            USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
+                func=UNLESS_ANSWERED.format(
+                    why="This question has been answered. Add another instead of changing its kind.", row="NEW"
+                ),
             ),
             pgtrigger.Trigger(
                 name="question_stays_once_answered",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Delete,
-                func="""
-                    IF EXISTS (
-                        SELECT 1 FROM feedback_reviewanswer answer
-                        JOIN feedback_reviewassignment assignment ON assignment.id = answer.assignment_id
-                        JOIN feedback_reviewitem item ON item.id = assignment.item_id
-                        WHERE item.queue_id = OLD.queue_id AND jsonb_exists(answer.answers, OLD.key)
-                    ) THEN
-                        RAISE EXCEPTION 'This question has been answered, so it stays.'
-                            USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN OLD;
-                """,
+                func=UNLESS_ANSWERED.format(why="This question has been answered, so it stays.", row="OLD"),
             ),
         ]
 
