@@ -1,22 +1,20 @@
 """The page that asks whether steps are to ask a prompt from now on."""
 
 import uuid
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from config import features
-from config.problems import DomainError
-from feedback.models.gates import OVERRIDE
+from pipelines.admin.activating import gates_shown, refusal
 from pipelines.ai.activation import activate_prompt
 from pipelines.ai.prompts import active_prompts
-from pipelines.gates import MOST_REASON, verdicts_on_prompt
+from pipelines.gates import verdicts_on_prompt
 from pipelines.models import AIPrompt
 
 
@@ -29,16 +27,12 @@ def activate_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpRespon
         raise Http404("There is no such prompt.")
     refused = ""
     if request.method == "POST":
-        try:
-            activate_prompt(prompt, by=cast(User, request.user), override_reason=request.POST.get("reason", ""))
-        except DomainError as error:
-            refused = error.message
-        else:
+        refused = refusal(request, partial(activate_prompt, prompt))
+        if not refused:
             admin.log_change(request, prompt, "Made active.")
             messages.success(request, f"Steps that ask {prompt.process} now get version {prompt.version}.")
             return redirect(reverse("admin:pipelines_aiprompt_change", args=[prompt.pk]))
     before = active_prompts(prompt.process.key).first()
-    verdicts = verdicts_on_prompt(prompt, before) if features.is_open(request, features.REVIEW) else []
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
@@ -46,9 +40,6 @@ def activate_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpRespon
         "prompt": prompt,
         "before": before,
         "refused": refused,
-        "verdicts": verdicts,
-        "is_refused": any(each.message for each in verdicts),
-        "may_override": request.user.has_perm(OVERRIDE),
-        "most_reason": MOST_REASON,
+        **gates_shown(request, lambda: verdicts_on_prompt(prompt, before)),
     }
     return TemplateResponse(request, "admin/pipelines/aiprompt/activate.html", context)

@@ -2,11 +2,11 @@
 
 import json
 import uuid
+from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -14,16 +14,15 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from config import features
 from config.problems import DomainError, InvalidInput, PayloadTooLarge, problem
-from feedback.models.gates import OVERRIDE
 from ir_schemas.admin.side_by_side import side_by_side
+from pipelines.admin.activating import gates_shown, refusal
 from pipelines.admin.versions.checking import DAG_TEXT, as_json, dag_problems
 from pipelines.admin.versions.forms import CompareForm
 from pipelines.admin.versions.pictures import compared, graph_of, version_picture
 from pipelines.dag import Graph
 from pipelines.definitions import activate_version
-from pipelines.gates import MOST_REASON, verdicts_on_version
+from pipelines.gates import verdicts_on_version
 from pipelines.models import PipelineVersion
 
 MOST_BYTES = 2 * DAG_TEXT.max_bytes
@@ -62,19 +61,18 @@ def activate_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpRespon
         raise PermissionDenied
     refused = ""
     if request.method == "POST":
-        try:
-            activate_version(version, by=cast(User, request.user), override_reason=request.POST.get("reason", ""))
-        except DomainError as error:
-            refused = error.message
-        else:
+        refused = refusal(request, partial(activate_version, version))
+        if not refused:
             admin.log_change(request, version, "Made active.")
             messages.success(request, f"New runs of {version.pipeline} now take version {version.version}.")
             return redirect(reverse("admin:pipelines_pipelineversion_change", args=[version.pk]))
     before = _others(version).filter(is_active=True).first()
-    verdicts = verdicts_on_version(version, before) if features.is_open(request, features.REVIEW) else []
-    gates = {"verdicts": verdicts, "is_refused": any(each.message for each in verdicts), "most_reason": MOST_REASON}
-    context = {**gates, "refused": refused, "before": before, "comparison": before and comparison(before, version)}
-    context["may_override"] = request.user.has_perm(OVERRIDE)
+    context = {
+        **gates_shown(request, lambda: verdicts_on_version(version, before)),
+        "refused": refused,
+        "before": before,
+        "comparison": before and comparison(before, version),
+    }
     return _show(admin, request, version, "activate", title=f"Make {version} active", **context)
 
 
