@@ -5,19 +5,19 @@ import subprocess
 import sys
 import textwrap
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from ir_schemas import active, services
 from ir_schemas.errors import UnknownSchema
 from ir_schemas.models import IRSchema, IRSchemaDefinition
 from ir_schemas.services import validate_json
 from tests import factories
+from tests.queries import queries_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,12 +58,6 @@ def passes(version: IRSchema, data: Any) -> bool | None:
 def settle(version: IRSchema) -> None:
     """Wait until the news of what the test itself has set up are heard, and the contract is answered from memory."""
     until(lambda: queries_of(lambda: passes(version, 1)) == 0)
-
-
-def queries_of(call: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        call()
-    return len(captured)
 
 
 @pytest.mark.usefixtures("listening")

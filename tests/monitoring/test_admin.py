@@ -2,15 +2,14 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from monitoring.flags import Key, Who, add_rule, decide, set_flag
 from monitoring.models import FeatureFlag, FlagRule
 from tests.factories import UserFactory
+from tests.queries import queries_of_page
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/monitoring/featureflag/"
@@ -108,9 +107,7 @@ def test_each_form_asks_for_its_permission(client: Client) -> None:
 
 def test_the_page_costs_the_same_for_many_changes(client: Client, boss: User) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            client.get(page())
-        return len(captured)
+        return queries_of_page(client, page())
 
     def change(times: int) -> None:
         for number in range(times):

@@ -6,9 +6,8 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -23,6 +22,7 @@ from pipelines.models import AIProcess, AIPrompt, PipelineVersion, StepDefinitio
 from tests import factories
 from tests.pipelines.test_gates import evaluated, first, following, gated, prompts
 from tests.pipelines.test_gates import review_on as review_on
+from tests.queries import queries_of_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
 
@@ -223,9 +223,7 @@ def test_listing_prompts_costs_the_same_however_many_there_are(boss: User) -> No
     api.force_authenticate(boss)
 
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert api.get("/api/ai-prompts").status_code == 200
-        return len(captured)
+        return queries_of_page(api, "/api/ai-prompts")
 
     factories.AIPromptFactory()
     queries()

@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -26,6 +25,7 @@ from tests import factories
 from tests.pipelines.building import pipeline, steps
 from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.truths import RIGHT, truths
+from tests.queries import queries_of_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
 WRONG = {"title": "Wrong"}
@@ -350,9 +350,7 @@ def test_whoever_may_read_gates_may_not_change_them(api: APIClient) -> None:
 
 def test_listing_gates_costs_the_same_however_many_there_are(api: APIClient) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert api.get("/api/activation-gates").status_code == 200
-        return len(captured)
+        return queries_of_page(api, "/api/activation-gates")
 
     factories.ActivationGateFactory()
     queries()

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -15,6 +13,7 @@ from feedback.models import Judge, ReviewItem
 from pipelines.judging.calibration import refresh_calibration
 from pipelines.seeding import plant
 from tests import factories
+from tests.queries import queries_of_page
 
 pytestmark = pytest.mark.django_db
 
@@ -87,9 +86,7 @@ def test_lists_cost_the_same_for_many_rows(route: str, judge: Judge) -> None:
     client = reader("view_judge", "view_judgement")
 
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            client.get(f"/api/{route}")
-        return len(captured)
+        return queries_of_page(client, f"/api/{route}")
 
     queries()  # reads the user's permissions, which are then known
     few = queries()
@@ -102,9 +99,7 @@ def test_the_report_costs_the_same_for_many_items(judge: Judge) -> None:
     queue = factories.ReviewQueueFactory()
 
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            client.get(f"/api/judges/{judge.pk}/calibration")
-        return len(captured)
+        return queries_of_page(client, f"/api/judges/{judge.pk}/calibration")
 
     def more(count: int) -> None:
         for _ in range(count):

@@ -8,9 +8,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -26,6 +24,7 @@ from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.roles import roles as roles
 from tests.pipelines.test_curation import reviewed
 from tests.pipelines.truths import RIGHT, truths
+from tests.queries import queries_of_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
 FEEDBACK, SETS, TRUTHS = "/api/review-feedback", "/api/ground-truth-sets", "/api/ground-truth"
@@ -256,9 +255,7 @@ def test_an_evaluation_is_carried_on(curator: APIClient, django_capture_on_commi
 
 def test_listing_answers_costs_the_same_however_many_there_are(curator: APIClient) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert curator.get("/api/review-answers").status_code == 200
-        return len(captured)
+        return queries_of_page(curator, "/api/review-answers")
 
     reviewed()
     queries()

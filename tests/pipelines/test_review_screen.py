@@ -7,9 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from config.models import uuid7
@@ -22,6 +20,7 @@ from monitoring.flags import Key, set_flag
 from pipelines.models import StepRun
 from pipelines.seeding import plant
 from tests import factories
+from tests.queries import queries_of
 
 pytestmark = pytest.mark.django_db
 
@@ -323,9 +322,7 @@ def test_an_item_costs_the_same_in_a_long_queue(client: Client, ann: User) -> No
     url = claim(client)
 
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            text_of(client, url)
-        return len(captured)
+        return queries_of(lambda: text_of(client, url))
 
     few = queries()
     for _ in range(20):
