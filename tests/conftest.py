@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client, override_settings
+from hypothesis import settings as examples
 
 from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
@@ -19,6 +20,10 @@ from tests.databases import migrated_template
 from tests.factories import UserFactory
 
 KEPT = ("django_content_type", "auth_permission")
+
+# How long one example takes says how busy the machine is.
+examples.register_profile("irline", deadline=None)
+examples.load_profile("irline")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.canonical import canonical_json, content_hash
@@ -34,7 +34,6 @@ def test_the_form_is_that_of_rfc_8785_with_whole_numbers_in_full(value: Any, exp
     assert canonical_json(value).decode() == expected
 
 
-@settings(deadline=None)
 @given(values)
 def test_the_form_keeps_the_value_and_its_own_form_is_the_same(value: Any) -> None:
     form = canonical_json(value)
@@ -42,7 +41,6 @@ def test_the_form_keeps_the_value_and_its_own_form_is_the_same(value: Any) -> No
     assert canonical_json(json.loads(form)) == form
 
 
-@settings(deadline=None)
 @given(st.dictionaries(text, values, min_size=2, max_size=5))
 def test_order_and_the_spelling_of_numbers_do_not_change_the_hash(value: dict[str, Any]) -> None:
     turned = dict(reversed([(key, _as_float(each)) for key, each in value.items()]))

@@ -63,7 +63,7 @@ def key(db: None) -> dict[str, str]:
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_undocumented(case: Case[Any], key: dict[str, str]) -> None:
     excluded = () if case.method == "GET" and case.operation.path not in WINDOWS else RULES_BEYOND_A_SCHEMA
     case.call_and_validate(headers=key, excluded_checks=list(excluded))

@@ -86,7 +86,7 @@ def validator(schema: Any) -> jsonschema_rs.Validator:
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(pair=pairs(), reading=st.sampled_from(["standard", "standard", "writer-closed"]))
 def test_no_small_document_refutes_a_verdict(pair: tuple[Any, Any], reading: Any) -> None:
     old, new = pair
@@ -145,7 +145,7 @@ def validators(case_name: str) -> tuple[jsonschema_rs.Validator, jsonschema_rs.V
     return validator(case.old), validator(case.new), compare(case.old, case.new, seconds=5)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(case=st.sampled_from(CASES), data=st.data())
 def test_no_sampled_document_refutes_a_verdict(case: Case, data: st.DataObject) -> None:
     old, new, comparison = validators(case.name)

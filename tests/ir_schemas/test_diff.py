@@ -74,7 +74,7 @@ def from_the_end(difference: Difference) -> tuple[bool, str]:
 pairs = st.tuples(st.sampled_from(CASES), st.sampled_from(CASES)).map(lambda two: (two[0].old, two[1].new))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pair=pairs)
 def test_the_differences_together_make_the_new_schema(pair: tuple[Any, Any]) -> None:
     old, new = pair

@@ -70,7 +70,7 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(registry=lines)
 def test_what_is_written_is_read_back(registry: list[FolderLine]) -> None:
     files = write_folder(registry)

@@ -30,7 +30,7 @@ def schema_of(*given_documents: Any, **options: Any) -> Any:
     return schema
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(given_documents=st.lists(documents, min_size=1, max_size=12), repeats=st.integers(1, 6), closed=st.booleans())
 def test_every_given_document_is_valid(given_documents: list[Any], repeats: int, closed: bool) -> None:
     schema = infer_schema(given_documents * repeats, closed=closed)

@@ -4,7 +4,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ir_schemas.linting import lint_schema
@@ -83,7 +83,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_anything_is_linted_and_errors_are_what_can_not_be_compiled(schema: Any) -> None:
     errors = {finding for finding in lint_schema(schema) if finding.severity == "error"}
@@ -100,7 +99,6 @@ def _refusals(schema: Any) -> set[SchemaFinding]:
     return set()
 
 
-@settings(deadline=None)
 @given(rooted_schemas())
 def test_schemas_that_compile_have_no_errors(schema: Any) -> None:
     assert all(finding.severity == "warning" for finding in lint_schema(schema))

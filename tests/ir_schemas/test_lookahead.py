@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ir_schemas.linting import lint_schema
@@ -20,7 +20,6 @@ PATTERNS = [
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@settings(deadline=None)
 @given(text=st.text(st.sampled_from("ab1- ("), max_size=8))
 def test_it_matches_what_the_pattern_matches(pattern: str, text: str) -> None:
     compiled = compile_schema({"pattern": pattern})

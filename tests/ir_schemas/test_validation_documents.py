@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.canonical import canonical_json
@@ -120,7 +120,6 @@ documents = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(documents)
 def test_what_is_accepted_reads_back_as_it_was(value: Any) -> None:
     try:
@@ -132,7 +131,6 @@ def test_what_is_accepted_reads_back_as_it_was(value: Any) -> None:
         assert parse_json(canonical_json(value)) == value
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('{}[]",:\\ \n1eNau0/~'), max_size=30))
 def test_any_text_is_either_read_or_refused(text: str) -> None:
     with suppress(JsonFault):

@@ -11,7 +11,7 @@ from config.json_pointer import escape_token
 from ir_schemas.validation import PYTHON, compile_schema
 from tests.ir_schemas.random_schemas import UNEVALUATED, UNIONS, documents, rooted_schemas
 
-thorough = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 
 
 @thorough

@@ -33,7 +33,7 @@ def test_what_everyone_can_see_is_said() -> None:
     assert compare_scores([0.2, 0.8] * 10, [0.8, 0.2] * 10).outcome == "unclear"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SCORES)
 def test_exchanging_the_versions_exchanges_the_outcome(pairs: list[tuple[float, float]]) -> None:
     old, new = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -16,7 +16,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 def shaped(*names: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -331,7 +331,7 @@ JSON = st.recursive(
 
 
 @given(text=EXPRESSIONS, ir=JSON, inputs=JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_expression_raises_whatever_the_data(text: str, ir: Any, inputs: Any) -> None:
     for wrapped in (text, f"({text}) == inputs.x"):
         with contextlib.suppress(ConditionError):
@@ -341,7 +341,7 @@ def test_no_expression_raises_whatever_the_data(text: str, ir: Any, inputs: Any)
 
 
 @given(text=st.text(max_size=MAX_LENGTH + 10))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_text_raises_anything_but_a_condition_error(text: str) -> None:
     with contextlib.suppress(ConditionError):
         compile_condition(text)

@@ -345,7 +345,7 @@ FIELDS = {
 
 
 @given(documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_canonical_document_gives_the_same_graph(document: dict[str, Any]) -> None:
     graph = parse_dag(document)
     canonical = json.loads(json.dumps(graph.to_document()))
@@ -356,7 +356,7 @@ def test_the_canonical_document_gives_the_same_graph(document: dict[str, Any]) -
 
 
 @given(documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_parents_stand_before_their_children(document: dict[str, Any]) -> None:
     graph = parse_dag(document)
     for one in graph.nodes:
@@ -366,7 +366,7 @@ def test_parents_stand_before_their_children(document: dict[str, Any]) -> None:
 
 
 @given(documents(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_edge_back_up_is_always_found_to_be_a_cycle(document: dict[str, Any], data: st.DataObject) -> None:
     graph = parse_dag(document)
     below = [one for one in graph.nodes if one.parents]
@@ -392,7 +392,7 @@ JSON = st.recursive(
     )
     | JSON
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_document_is_met_with_a_traceback(document: object) -> None:
     with contextlib.suppress(DagError):
         parse_dag(document)

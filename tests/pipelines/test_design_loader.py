@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -139,7 +139,6 @@ def guarded_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(deadline=None)
 @given(reference=segments, wrap=st.sampled_from(["<img src='{}'>", "<style>@import '{}'</style>", "<base href='{}'>"]))
 def test_no_path_reaches_outside_the_folder(guarded_site: Path, reference: str, wrap: str) -> None:
     page = PAGE + wrap.format(reference).encode() + b"<img src=secret.css>"
@@ -198,7 +197,6 @@ def test_style_sheets_that_import_each_other_end(tmp_path: Path) -> None:
     assert set(bundle.files) == {"p.html", "0.css", "1.css", "2.css"}
 
 
-@settings(deadline=None)
 @given(
     st.text() | st.lists(st.sampled_from(["url(", "@import ", "'", '"', ")", "/*", "*/", "a.css", " "])).map("".join)
 )

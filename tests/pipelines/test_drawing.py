@@ -14,7 +14,7 @@ from pipelines.drawing.layers import items_needed, layer_of
 from pipelines.drawing.places import place_near
 from pipelines.drawing.time_line import MOST_TICKS
 
-thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 

@@ -236,7 +236,7 @@ fragments = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(fragments, max_size=6).map("".join), st.integers(1, 5))
 def test_any_markup_gives_a_valid_split_or_a_refusal(markup: str, most: int) -> None:
     try:

@@ -110,7 +110,7 @@ def test_a_picture_of_nothing_is_refused(content: bytes, code: str) -> None:
     assert "page.png" in refused.value.message
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(16, 90), st.integers(16, 160), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_parts_tile_the_picture(width: int, height: int, most: int, seed: int) -> None:
     rows = np.random.default_rng(seed).integers(0, 2, (height, 1, 1), dtype=np.uint8) * 200

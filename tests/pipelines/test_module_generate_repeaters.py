@@ -136,7 +136,7 @@ LEAVES = st.one_of(
 PARTS = st.lists(st.recursive(LEAVES, element, max_leaves=25), min_size=1, max_size=4).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PARTS)
 def test_a_module_shows_exactly_the_words_of_its_source(html: str) -> None:
     made: Any = generate(f"<section>{html}</section>")

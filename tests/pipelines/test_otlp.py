@@ -351,7 +351,7 @@ def test_while_the_database_is_away_the_exporter_is_asked_to_try_again(
     body=st.binary(max_size=200)
     | st.builds(lambda cut, put: export(span())[:cut] + put, st.integers(0, 200), st.binary(max_size=20))
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bytes_break_it(exporter: APIClient, body: bytes) -> None:
     assert send(exporter, body).status_code in {200, 400}
     assert send(exporter, body, JSON).status_code in {200, 400}

@@ -440,7 +440,7 @@ def play(run: RunModel, chance: random.Random, *, steps: int = 10_000, outcome_s
 
 
 @given(run=runs(), chance=CHANCE, seed=st.integers())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_run_ends_with_every_node_settled_by_its_rule(run: RunModel, chance: random.Random, seed: int) -> None:
     play(run, chance, outcome_seed=seed)
     statuses = {node.key: run.status(node.key) for node in run.graph.nodes}
@@ -464,7 +464,7 @@ def test_every_run_ends_with_every_node_settled_by_its_rule(run: RunModel, chanc
 
 
 @given(run=runs(), chance=CHANCE, seed=st.integers())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_starts_twice_or_before_its_parents(run: RunModel, chance: random.Random, seed: int) -> None:
     play(run, chance, outcome_seed=seed)
     started = Counter(item for state, item in run.log if state == "ready")
@@ -481,7 +481,7 @@ def test_nothing_starts_twice_or_before_its_parents(run: RunModel, chance: rando
 
 
 @given(run=runs(), first=CHANCE, second=CHANCE, seed=st.integers())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_rows_do_not_depend_on_the_order_of_events(
     run: RunModel, first: random.Random, second: random.Random, seed: int
 ) -> None:
@@ -494,7 +494,7 @@ def test_the_rows_do_not_depend_on_the_order_of_events(
 
 
 @given(run=runs(), chance=CHANCE, steps=st.integers(0, 8), running=st.integers(0, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_cancelled_run_ends_at_once(run: RunModel, chance: random.Random, steps: int, running: int) -> None:
     play(run, chance, steps=steps)
     for item in run.items("ready")[:running]:
@@ -509,7 +509,7 @@ def test_a_cancelled_run_ends_at_once(run: RunModel, chance: random.Random, step
 
 
 @given(run=runs(), chance=CHANCE, data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_rerun_from_any_node_ends_again(run: RunModel, chance: random.Random, data: st.DataObject) -> None:
     play(run, chance)
     key = data.draw(st.sampled_from([node.key for node in run.graph.nodes]))

@@ -145,7 +145,7 @@ PIECES = """
 markup = st.lists(st.sampled_from([piece.replace("|", " ") for piece in PIECES.split()]), max_size=40).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rendered=st.one_of(markup, st.text(max_size=200)),
     css=st.text(max_size=50),
