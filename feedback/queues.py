@@ -69,7 +69,7 @@ def delete_question(question: ReviewQuestion) -> None:
 def progress(queue: ReviewQueue, reviewer: User) -> dict[str, int]:
     """How many items are in each state, by its name; ``answered`` and ``held`` are the reviewer's own."""
     by_state = dict(queue.items.order_by().values_list("state").annotate(Count("pk")))
-    mine = ReviewAssignment.objects.filter(item__queue=queue, reviewer=reviewer).order_by()
+    mine = ReviewAssignment.objects.filter(queue=queue, reviewer=reviewer).order_by()
     own = dict(mine.values_list("state").annotate(Count("pk")))
     return {
         **{state: by_state.get(state, 0) for state in ReviewItem.State.values},

@@ -50,18 +50,26 @@ class Answer:
 def claim_next(
     *, queue: ReviewQueue, reviewer: User, besides: uuid.UUID | None = None, adjudicates: bool = False
 ) -> ReviewAssignment | None:
+    """As ``claim``, with the assignment's item and queue."""
+    found = claim(queue=queue, reviewer=reviewer, besides=besides, adjudicates=adjudicates)
+    return ReviewAssignment.objects.select_related("item__queue").get(pk=found) if found else None
+
+
+def claim(
+    *, queue: ReviewQueue, reviewer: User, besides: uuid.UUID | None = None, adjudicates: bool = False
+) -> uuid.UUID | None:
     """Reserve the reviewer's next item, or give back what they hold already; None where nothing is left for them.
 
     ``besides`` is an assignment that does not count as held, so that the next item can be fetched ahead. With
     ``adjudicates`` it is an item that waits for an adjudicator, never one that they reviewed themselves; the caller has
-    checked that they may.
+    checked that they may. The answer is the id of the assignment.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT feedback_claim(%s, %s, %s, %s, %s)", [queue.pk, reviewer.pk, besides, uuid7(), adjudicates]
         )
-        (found,) = cursor.fetchone()
-    return ReviewAssignment.objects.select_related("item__queue").get(pk=found) if found else None
+        found: tuple[uuid.UUID | None] = cursor.fetchone()
+    return found[0]
 
 
 @transaction.atomic

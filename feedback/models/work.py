@@ -1,7 +1,9 @@
 """The work itself: items, who holds which of their slots, and the answers."""
 
+import uuid
 from typing import Any
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -70,6 +72,17 @@ class ReviewItem(Record):
             models.Index(fields=["queue", "state", "-id"], name="review_item_by_state"),
             models.Index(fields=["kind", "target_id"], name="review_item_by_target"),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="review_item_stays_in_its_queue",
+                operation=pgtrigger.UpdateOf("queue_id"),  # type: ignore[no-untyped-call]
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__queue__df=pgtrigger.F("new__queue")),
+                func="""
+                    RAISE EXCEPTION 'An item stays in its queue.' USING ERRCODE = 'check_violation';
+                """,
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["queue", "kind", "target_id"], name="reviewed_once_per_queue"),
             models.CheckConstraint(name="review_item_kind_known", condition=Q(kind__in=ItemKind.values)),
@@ -91,7 +104,12 @@ class ReviewItem(Record):
         return range(1, self.answers_needed + 1) if self.state == self.State.OPEN else range(0)
 
     def __str__(self) -> str:
-        return self.title or f"{self.get_kind_display()} {self.target_id}"
+        return item_title(self.title, self.kind, self.target_id)
+
+
+def item_title(title: str, kind: str, target_id: uuid.UUID) -> str:
+    """What an item is called where it is listed: by what it shows, if it has no title."""
+    return title or f"{ItemKind(kind).label} {target_id}"
 
 
 class ReviewAssignment(Record):
@@ -99,6 +117,7 @@ class ReviewAssignment(Record):
 
     A reviewer has one row an item, ever. A slot is taken while its row is reserved or submitted; one that is released
     or expired goes to the next reviewer, and may come back to the same one. ``draft`` is what was saved so far.
+    ``queue`` is the item's, which the database copies, so that a reviewer's own work in a queue is found by an index.
     """
 
     class State(models.TextChoices):
@@ -109,6 +128,7 @@ class ReviewAssignment(Record):
         EXPIRED = "expired", "Expired"
 
     item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="assignments")
+    queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False)
     slot = models.PositiveSmallIntegerField()
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="review_assignments")
     state = models.CharField(max_length=10, choices=State, default=State.RESERVED)
@@ -121,6 +141,25 @@ class ReviewAssignment(Record):
         indexes = [
             models.Index(fields=["reserved_until"], condition=Q(state="reserved"), name="assignment_lapses"),
             models.Index(fields=["reviewer", "-id"], name="assignment_by_reviewer"),
+            models.Index(
+                F("reviewer"),
+                F("queue"),
+                F("claimed_at").desc(),
+                F("id").desc(),
+                include=["state"],
+                name="assignment_mine",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="assignment_in_the_queue_of_its_item",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func="""
+                    NEW.queue_id := (SELECT queue_id FROM feedback_reviewitem WHERE id = NEW.item_id);
+                    RETURN NEW;
+                """,
+            )
         ]
         constraints = [
             models.UniqueConstraint(fields=["item", "reviewer"], name="item_once_per_reviewer"),

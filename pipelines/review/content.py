@@ -96,7 +96,7 @@ def given_to(step_run: StepRun) -> Given:
 
 
 def load_content(item: ReviewItem) -> Content:
-    """``item`` should come with its queue, and its step run with run and step version."""
+    """``item`` should come with its queue, and its step run with its run."""
     if item.kind == ItemKind.PROMPT_RESULT:
         return _of_prompt(item)
     artifact = artifacts_of(item).first()

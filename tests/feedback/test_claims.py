@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import Count
 
 from feedback import services
@@ -91,3 +91,14 @@ def test_twenty_windows_of_one_reviewer_hold_one_item() -> None:
 
     assert list(Counter(claimed).values()) == [REVIEWERS]
     assert sorted(ReviewItem.objects.values_list("free_slots", flat=True)) == [1, 2, 2, 2, 2]
+
+
+def test_an_assignment_is_of_the_queue_that_its_item_stays_in() -> None:
+    item = ReviewItemFactory()
+    assignment = services.claim_next(queue=item.queue, reviewer=UserFactory())
+    other = ReviewQueueFactory()
+
+    assert assignment is not None
+    assert assignment.queue == item.queue
+    with pytest.raises(IntegrityError, match="stays in its queue"):
+        ReviewItem.objects.filter(pk=item.pk).update(queue=other)

@@ -29,7 +29,7 @@ from pipelines.review.screen.page import item_context
 from pipelines.review.screen.rail import mine_entries, queue_entries
 from pipelines.review.submitting import submit
 
-RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run", "item__step_run__step_version__step")
+RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run")
 
 
 def reviewing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -165,12 +165,12 @@ def _act(request: HttpRequest, assignment: ReviewAssignment, content: Content, s
 def _next(
     request: HttpRequest, found: ReviewQueue, besides: uuid.UUID | None = None, *, adjudicates: bool = False
 ) -> HttpResponse:
-    claimed = services.claim_next(queue=found, reviewer=_user(request), besides=besides, adjudicates=adjudicates)
+    claimed = services.claim(queue=found, reviewer=_user(request), besides=besides, adjudicates=adjudicates)
     if claimed is None:
         left = "to adjudicate " if adjudicates else ""
         messages.info(request, f"Nothing is left {left}for you in this queue now.")
         return redirect(_queue_url(found, adjudicates))
-    return redirect("review:item", claimed.pk)
+    return redirect("review:item", claimed)
 
 
 def _own(request: HttpRequest, pk: uuid.UUID) -> ReviewAssignment:
