@@ -64,6 +64,16 @@ def test_a_canary_opens_it_to_the_session_and_the_key_of_one_user(client: Client
     assert client.get(RUNS).status_code == 200
 
 
+def test_a_key_is_looked_up_once_also_where_a_rule_asks_whose_it_is(client: Client, ada: User) -> None:
+    open_for(ada)
+    _, hers = AuthToken.objects.create(ada)
+
+    with CaptureQueriesContext(connection) as queries:
+        client.get(RUNS, headers={"Authorization": f"Bearer {hers}"})
+
+    assert sum("config_api_keys" in each["sql"] for each in queries) == 1
+
+
 def test_open_to_all_it_asks_a_stranger_to_sign_in(client: Client) -> None:
     set_flag(key=Key.MONITORING_API_ENABLED, value="on", reason="open")
 
