@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,15 @@ KEPT = ("django_content_type", "auth_permission")
 # How long one example takes says how busy the machine is.
 examples.register_profile("irline", deadline=None)
 examples.load_profile("irline")
+
+
+# Collecting thousands of tests makes a heap that stays, and that every garbage collection would walk through.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
