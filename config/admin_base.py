@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import DataError, models
@@ -26,6 +26,7 @@ from config.canonical import canonical_json
 from config.history import changes_of
 from config.json_html import code_html, json_html, pretty_json
 from config.problems import DomainError
+from config.texts import as_uuid
 
 Display = Callable[[Any], Any]
 
@@ -88,7 +89,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 class RecordChangeList(ChangeList):  # type: ignore[misc]
-    """Without a filter the rows found are all there are, so that nothing needs counting twice."""
+    """Without a filter the rows found are all there are, so that nothing needs counting twice.
+
+    Of more rows than are counted the months are not listed either, as each would have to be read for that.
+    """
 
     def get_results(self, request: HttpRequest) -> None:
         """Raises ``IncorrectLookupParameters``, which leads back to the whole list, for values no row can have."""
@@ -98,6 +102,8 @@ class RecordChangeList(ChangeList):  # type: ignore[misc]
             raise IncorrectLookupParameters(error) from error
         if not (self.query or self.filter_params):
             self.full_result_count = self.result_count
+        if getattr(self.paginator, "has_more", False) and f"{self.date_hierarchy}__year" not in self.params:
+            self.date_hierarchy: str | None = None
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -143,6 +149,27 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
         self.json_fields = {field.name for field in model._meta.get_fields() if isinstance(field, models.JSONField)}
         for name in (*self.json_fields, *self.code_fields):
             setattr(self, _shown(name), self._display_of(name))
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Those that hold text, if any do; ids are looked up in ``get_search_results``."""
+        fields: list[str] = list(super().get_search_fields(request))
+        return [name for name in fields if name not in self._id_fields] or fields
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """A word that is an id is looked up as one, through an index; Django compares the text of every row's ids."""
+        ids = [word for word in search_term.split() if as_uuid(word)]
+        if len(ids) == 1 and self._id_fields:
+            rows = [self.model._base_manager.filter(**{name[1:]: ids[0]}).values("pk") for name in self._id_fields]
+            named = queryset.filter(pk__in=rows[0].union(*rows[1:]))
+            if named.exists():
+                queryset, search_term = named, search_term.replace(ids[0], "")
+        return cast("tuple[Any, bool]", super().get_search_results(request, queryset, search_term))
+
+    @cached_property
+    def _id_fields(self) -> list[str]:
+        """Of ``search_fields`` those that are UUIDs, which it names with a leading ``=``."""
+        exact = (name for name in self.search_fields if name.startswith("="))
+        return [name for name in exact if isinstance(get_fields_from_path(self.model, name[1:])[-1], models.UUIDField)]
 
     def is_frozen(self, obj: Any) -> bool:
         return False

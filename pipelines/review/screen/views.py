@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from config.problems import DomainError, problem
+from config.texts import as_uuid
 from feedback import services
 from feedback.models import ReviewAssignment, ReviewQueue
 from feedback.permissions import CURATE, REVIEW, may_adjudicate, may_review
@@ -59,7 +60,7 @@ def queue(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST":
         if not request.user.has_perm(REVIEW):
             raise PermissionDenied
-        return _next(request, found, besides=_uuid(request.POST.get("besides", "")))
+        return _next(request, found, besides=as_uuid(request.POST.get("besides", "")))
     return _queue_page(request, "queue", found, may_review=request.user.has_perm(REVIEW))
 
 
@@ -71,7 +72,7 @@ def adjudicate(request: HttpRequest, key: str) -> HttpResponse:
         raise PermissionDenied
     found = get_object_or_404(ReviewQueue, key=key)
     if request.method == "POST":
-        return _next(request, found, besides=_uuid(request.POST.get("besides", "")), adjudicates=True)
+        return _next(request, found, besides=as_uuid(request.POST.get("besides", "")), adjudicates=True)
     return _queue_page(request, "adjudicate", found)
 
 
@@ -203,10 +204,3 @@ def _page(request: HttpRequest, name: str, *, status: int = 200, **context: Any)
 
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
