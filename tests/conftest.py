@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,19 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders that are not there yet. ``tmp_path`` would make one for each test, and few store anything."""
+    within = tmp_path_factory.mktemp("media")
+    return (within / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def media(settings: LazySettings, tmp_path: Path) -> Path:
+def media(settings: LazySettings, folders: Iterator[Path]) -> Path:
     """Files that a test stores go to a folder of its own."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return tmp_path / "media"
+    folder = next(folders)
+    settings.MEDIA_ROOT = folder
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
