@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 
 from config.canonical import canonical_json
+from config.json_pointer import escape_token
 from config.problems import InvalidInput
 from ir_schemas.validation import JsonFault, check_document
 from pipelines import gates
@@ -169,25 +170,32 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> None:
     """Raises ``InvalidInput`` unless every key is a node's, every value an object, and all of it can be kept."""
     _check_json(params, "params")
     for key, value in params.items():
-        check_node(graph, key)
+        path = f"/params/{escape_token(key)}"
+        check_node(graph, key, path)
         if not isinstance(value, Mapping):
-            raise InvalidInput(f"The params of {key!r} must be an object of parameter names and values.")
+            raise _refusal(path, f"The params of {key!r} must be an object of parameter names and values.")
 
 
 def _check_json(value: Any, what: str) -> None:
     try:
         check_document(value)
     except JsonFault as fault:
-        raise InvalidInput(f"The {what} cannot be kept: at {fault.path or '/'}, {fault.message}") from fault
+        said = f"The {what} cannot be kept: at {fault.path or '/'}, {fault.message}"
+        raise _refusal(f"/{what}{fault.path}", said) from fault
     if len(canonical_json(value)) > MAX_INPUT_BYTES:
-        raise InvalidInput(f"The {what} are larger than {MAX_INPUT_BYTES:,} bytes of JSON. Name large data by address.")
+        said = f"The {what} are larger than {MAX_INPUT_BYTES:,} bytes of JSON. Name large data by address."
+        raise _refusal(f"/{what}", said)
 
 
-def check_node(graph: Graph, key: str) -> None:
-    """Raises ``InvalidInput`` unless the graph has a node of this key."""
+def check_node(graph: Graph, key: str, path: str) -> None:
+    """Raises ``InvalidInput`` unless the graph has a node of this key; ``path`` is where it was named."""
     if key not in graph.by_key:
         nodes = ", ".join(node.key for node in graph.nodes[:20])
-        raise InvalidInput(f"{key[:80]!r} is no node of this pipeline. Its nodes: {nodes}.")
+        raise _refusal(path, f"{key[:80]!r} is no node of this pipeline. Its nodes: {nodes}.")
+
+
+def _refusal(path: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors=[{"path": path, "message": message}])
 
 
 def _unknown(references: Iterable[Reference], known: Container[str], code: str, what: str) -> list[dict[str, Any]]:

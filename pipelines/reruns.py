@@ -100,8 +100,8 @@ def _merged_params(graph: Graph, earlier: PipelineRun, params: Params) -> dict[s
 def _named_nodes(graph: Graph, from_nodes: Sequence[str] | None) -> list[str] | None:
     if from_nodes is None:
         return None
-    for key in from_nodes:
-        definitions.check_node(graph, key)
+    for place, key in enumerate(from_nodes):
+        definitions.check_node(graph, key, f"/fromNodes/{place}")
     if not from_nodes:
         raise InvalidInput("Name at least one node to run again, or leave the nodes out to run again what failed.")
     return sorted(set(from_nodes))
