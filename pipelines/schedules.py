@@ -13,6 +13,7 @@ from config.clock import database_now
 from config.problems import DomainError, InvalidInput
 from monitoring import flags
 from pipelines import cron, definitions, starting
+from pipelines.designs.loader import DEFAULT_LIMITS
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun, PipelineSchedule
 from pipelines.outages import OUTAGE, through_outages
@@ -21,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 20
 """How many schedules one look fires, so that whoever looks comes back to its other duties."""
-TAKEN_FOR = timedelta(minutes=5)
-"""Longer than any page takes to be fetched."""
+TAKEN_FOR = 2 * timedelta(seconds=DEFAULT_LIMITS.timeout_s)
+"""Twice as long as a page may take to be fetched."""
 GIVEN = (
     "name", "pipeline", "pipeline_version", "cron", "timezone", "source_url", "inputs", "params", "priority", "enabled",
     "created_by",

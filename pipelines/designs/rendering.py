@@ -297,8 +297,9 @@ class _BrowserThread:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await context.close()
-        except Exception:
-            logger.warning("A rendered page would not close; its browser is stopped.", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the browser goes
+            # Without the trace: a signal to the whole process group ends the browser first, and that is all it tells.
+            logger.warning("A rendered page would not close (%s), so its browser is stopped.", type(error).__name__)
             self._browser = None
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(browser.close(), CLOSE_TIMEOUT_S)
