@@ -28,7 +28,6 @@ MOST_ANSWERS = 100_000
 MOST_DISPUTES = 50
 MOST_REVIEWERS = 50
 MOST_SIZE = 12  # different answers that a matrix shows
-SETTLED = (ReviewItem.State.DONE, ReviewItem.State.DISPUTED)
 VERDICT = "verdict"
 
 Row = tuple[Any, Any, int, str, dict[str, Any]]
@@ -82,9 +81,9 @@ class AgreementReport:
 
 def agreement_report(queue: ReviewQueue) -> AgreementReport:
     """In a number of queries that grows neither with the answers nor with the reviewers."""
-    answers = ReviewAnswer.objects.filter(assignment__item__queue=queue, assignment__item__state__in=SETTLED).order_by(
-        "-pk"
-    )
+    answers = ReviewAnswer.objects.filter(
+        assignment__item__queue=queue, assignment__item__state__in=ReviewItem.SETTLED
+    ).order_by("-pk")
     columns = ("assignment__item_id", "assignment__reviewer_id", "assignment__slot", "verdict", "answers")
     rows: list[Row] = list(answers.values_list(*columns)[: MOST_ANSWERS + 1])
     kept = rows[:MOST_ANSWERS]
@@ -161,7 +160,7 @@ def _metrics(queue: ReviewQueue, rows: Sequence[Row]) -> list[MetricFit]:
     rejected = rejected_items(rows)
     results = MetricResult.objects.filter(
         step_run__review_items__queue=queue,
-        step_run__review_items__state__in=SETTLED,
+        step_run__review_items__state__in=ReviewItem.SETTLED,
         attempt=F("step_run__attempt"),
         value__isnull=False,
     ).values_list("metric_id", "step_run__review_items__pk", "value")

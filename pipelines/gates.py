@@ -96,12 +96,12 @@ def verdicts_on_prompt(prompt: AIPrompt, active: AIPrompt | None) -> list[Verdic
 
 def guards_prompts(process_id: uuid.UUID) -> bool:
     """Whether a gate guards the process's prompts now."""
-    return _gates(process=process_id).exists() and _hold()
+    return _gates(process=process_id).exists() and in_force()
 
 
 def guards_version(version: PipelineVersion) -> bool:
     """Whether a gate compares others with this version, as it is the active one: then it stays as it is."""
-    return version.is_active and _gates(pipeline=version.pipeline_id, process=None).exists() and _hold()
+    return version.is_active and _gates(pipeline=version.pipeline_id, process=None).exists() and in_force()
 
 
 def enforce(
@@ -113,7 +113,7 @@ def enforce(
     it found what is active. Raises ``MayNotOverride``, and ``InvalidInput`` for too long a reason.
     """
     refused = [verdict for verdict in verdicts if verdict.message]
-    if not refused or not _hold():
+    if not refused or not in_force():
         return nullcontext()
     reason = override_reason.strip()
     if not reason:
@@ -126,8 +126,11 @@ def enforce(
     return pghistory.context(reason=f"Gate overridden: {reason}", overridden=overridden, user=by.pk)
 
 
-def _hold() -> bool:
-    """A canary's gates are not for the canary's users to keep alone: whoever else could make anything active."""
+def in_force() -> bool:
+    """Whether gates hold at all.
+
+    A canary's gates are not for the canary's users to keep alone: whoever else could make anything active.
+    """
     return flags.is_on_for_some(flags.Key.REVIEW_ENABLED)
 
 

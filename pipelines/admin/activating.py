@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from config import features
 from config.problems import DomainError
 from feedback.models.gates import OVERRIDE
-from pipelines.gates import MOST_REASON, Verdict
+from pipelines.gates import MOST_REASON, Verdict, in_force
 
 
 def refusal(request: HttpRequest, activate: Callable[..., Any]) -> str:
@@ -22,10 +22,14 @@ def refusal(request: HttpRequest, activate: Callable[..., Any]) -> str:
 
 
 def gates_shown(request: HttpRequest, look: Callable[[], Sequence[Verdict]]) -> dict[str, Any]:
-    """What the gates say, as the templates show it; nothing is asked of them while review is switched off."""
-    verdicts = look() if features.is_open(request, features.REVIEW) else []
+    """What the gates say, as the templates show it; nothing is asked of them while they rest.
+
+    Evaluations are linked for those alone whom review is open to.
+    """
+    verdicts = look() if in_force() else []
     return {
         "verdicts": verdicts,
+        "may_evaluate": features.is_open(request, features.REVIEW),
         "is_refused": any(each.message for each in verdicts),
         "may_override": request.user.has_perm(OVERRIDE),
         "most_reason": MOST_REASON,

@@ -155,7 +155,7 @@ def test_seeding_again_leaves_what_is_asked_as_it_is() -> None:
     assert asked.content == "Mine."
 
 
-def test_a_canarys_gate_holds_for_who_is_not_in_the_canary(settings: LazySettings) -> None:
+def test_a_canarys_gate_holds_for_who_is_not_in_the_canary(settings: LazySettings, client: Client, boss: User) -> None:
     settings.REVIEW_ENABLED = False
     first()
     new = following()
@@ -166,6 +166,9 @@ def test_a_canarys_gate_holds_for_who_is_not_in_the_canary(settings: LazySetting
     for who in (stranger, None):
         with pytest.raises(GateRefused):
             definitions.activate_version(new, by=who)
+    shown = client.get(reverse("admin:pipelines_pipelineversion_activate", args=[new.pk])).content.decode()
+    assert "chip-danger" in shown
+    assert reverse("admin:feedback_evaluation_add") not in shown
 
 
 def test_one_who_may_overrides_the_gate_of_a_prompt_with_a_reason_that_its_history_keeps(
