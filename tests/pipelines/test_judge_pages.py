@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from feedback.models import Judge, ReviewItem
 from pipelines.judging.calibration import refresh_calibration
-from pipelines.seeding import plant
+from pipelines.seeding.roles import plant_role
 from tests import factories
 from tests.queries import queries_of_page
 
@@ -148,7 +148,7 @@ def test_what_a_judge_measures_with_is_fixed_once_it_has_judged(client: Client, 
 
 
 def test_an_administrator_adds_a_judge_and_only_with_a_known_provider(client: Client, db: None) -> None:
-    plant()
+    plant_role("administrator")
     user = factories.UserFactory(is_staff=True)
     user.groups.add(Group.objects.get(name="administrator"))
     client.force_login(user)

@@ -18,7 +18,7 @@ from ir_schemas.models import IRArtifact, IRSchema
 from ir_schemas.services import activate_version, create_version
 from monitoring.flags import Key, set_flag
 from pipelines.models import StepRun
-from pipelines.seeding import plant
+from pipelines.seeding.roles import plant_role
 from tests import factories
 from tests.queries import queries_of
 
@@ -33,7 +33,7 @@ def review_on(db: None) -> None:
 @pytest.fixture
 def ann(client: Client) -> User:
     """A reviewer by her group alone, signed in."""
-    plant()
+    plant_role("reviewer")
     user: User = factories.UserFactory(username="ann", is_staff=True)
     user.groups.add(Group.objects.get(name="reviewer"))
     client.force_login(user)
@@ -237,6 +237,7 @@ def test_the_screen_is_for_reviewers_while_review_is_on(client: Client, ann: Use
 
 
 def test_a_curator_fills_a_queue_here(client: Client, ann: User) -> None:
+    plant_role("curator")
     ann.groups.add(Group.objects.get(name="curator"))
     factories.IRArtifactFactory()
     queue = factories.ReviewQueueFactory(key="q")
@@ -338,7 +339,7 @@ def test_an_item_costs_the_same_in_a_long_queue(client: Client, ann: User) -> No
 @pytest.fixture
 def cleo(client: Client) -> User:
     """A curator by her group alone, signed in."""
-    plant()
+    plant_role("curator")
     user: User = factories.UserFactory(username="cleo", is_staff=True)
     user.groups.add(Group.objects.get(name="curator"))
     client.force_login(user)
