@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.conf import LazySettings, settings
 from django.contrib.auth.models import User
-from django.db import connection
+from django.core.management.commands import flush
+from django.db import connection, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client, override_settings
 from hypothesis import settings as examples
@@ -34,6 +35,8 @@ gc.disable()
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    # What one test makes is garbage as a whole, and soon; migrating by itself was a quarter garbage collections.
+    gc.set_threshold(50_000)
     gc.enable()
 
 
@@ -64,7 +67,15 @@ def plain_static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any) -> None:
+def commits() -> str:
+    """Whether a commit waits for the disk. Only a test that stops the server could tell."""
+    return "synchronous_commit=off"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any, commits: str) -> None:
+    options = connection.settings_dict["OPTIONS"]
+    options["options"] = f"{options.get('options', '')} -c {commits}"
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
 
@@ -80,7 +91,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 def quick_flush() -> Iterator[None]:
     """After a test that commits, rows are deleted: TRUNCATE makes the files of each table and index anew every time.
 
-    Content types and permissions stay, as they would only be made again.
+    Content types and permissions stay, as they would only be made again, and so nothing is told of a migration.
     """
     truncate = DatabaseOperations.sql_flush
 
@@ -93,6 +104,7 @@ def quick_flush() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", delete)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
         yield
 
 
@@ -117,10 +129,21 @@ def answering() -> Iterator[Answers]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def planted(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The shipped catalogue in a transaction that the tests of a file are savepoints of."""
+    with django_db_blocker.unblock():
+        transaction.set_autocommit(False)
+        plant()
+    yield
+    with django_db_blocker.unblock():
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
 @pytest.fixture
-def seeded(db: None) -> None:
+def seeded(planted: None, db: None) -> None:
     """The shipped catalogue."""
-    plant()
 
 
 @pytest.fixture
