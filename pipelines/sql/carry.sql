@@ -8,7 +8,8 @@
 --                     say how an attempt ended that did not end by itself, and when it is tried again
 --   update            [{id, status, held, reason_code, reason, error}]   rows of the run that move
 --   insert            [rows of pipelines_steprun]                        rows that a forEach adds
---   finish            {status}                                           the run ends; its error is its first step's
+--   finish            {status}                                           the run ends; its error is that of the first
+--                     step which failed and may not
 --   claims            [{id, status, token, params, leaseMs, timeoutMs, pool, weight, fresh}]   candidates, the best
 --                     first; their status is `running`, and the fresh ones become ready in this call
 --   claimLimit        how many of the candidates to take; all where it is left out
@@ -250,7 +251,10 @@ BEGIN
             error = CASE WHEN p #>> '{finish,status}' = 'failed' THEN (
                 SELECT COALESCE(s.error, '{}') || jsonb_build_object('nodeKey', s.node_key, 'mapIndex', s.map_index)
                 FROM pipelines_steprun s
-                WHERE s.pipeline_run_id = run.id AND s.status = 'failed'
+                WHERE s.pipeline_run_id = run.id AND s.status = 'failed' AND s.node_key <> ALL (ARRAY(
+                    SELECT node ->> 'key' FROM jsonb_array_elements(pipelines_pipelinerun.dag -> 'nodes') node
+                    WHERE node -> 'continueOnFail' = 'true'
+                ))
                 ORDER BY s.finished_at, s.id LIMIT 1
             ) END,
             finished_at = GREATEST(moment, created_at),

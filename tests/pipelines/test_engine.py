@@ -65,6 +65,17 @@ def test_a_failure_skips_what_depends_on_it_and_leaves_the_rest() -> None:
     assert StepRun.objects.get(node_key="below").reason == "parent bad failed"
 
 
+def test_a_run_fails_with_the_error_of_a_step_that_may_not_fail() -> None:
+    run = building.run(
+        building.pipeline(
+            {"key": "may", "params": {"refuse": "no matter"}, "continueOnFail": True},
+            {"key": "may_not", "dependsOn": ["may"], "params": {"refuse": "no"}},
+        )
+    )
+
+    assert run.error == {"code": "example-refused", "message": "no", "nodeKey": "may_not", "mapIndex": None}
+
+
 def test_retries_are_made_and_remembered() -> None:
     run = building.run(building.pipeline({"key": "a", "retries": 2, "retryDelayMs": 1, "params": {"refuse": "no"}}))
 
