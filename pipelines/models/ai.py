@@ -42,6 +42,7 @@ class AIPrompt(Record):
     is_active = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
     ir_validation_mode = models.CharField(
+        "IR validation mode",
         max_length=10,
         blank=True,
         choices=ValidationMode,

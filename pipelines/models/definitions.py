@@ -46,6 +46,7 @@ class PipelineDefinition(Record):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     ir_validation_mode = models.CharField(
+        "IR validation mode",
         max_length=10,
         blank=True,
         choices=ValidationMode,
@@ -82,7 +83,7 @@ class PipelineVersion(Record):
 
     pipeline = models.ForeignKey(PipelineDefinition, on_delete=models.PROTECT, related_name="versions")
     version = models.PositiveIntegerField(validators=[MinValueValidator(1)])
-    dag = models.JSONField(help_text="Nodes, edges and groups; see docs/dag.md.")
+    dag = models.JSONField("DAG", help_text="Nodes, edges and groups; see docs/dag.md.")
     is_active = models.BooleanField(default=False)
     notes = models.TextField(blank=True)
     created_by = models.ForeignKey(

@@ -67,7 +67,7 @@ class PipelineRun(Record):
         "pipelines.DesignSplit", on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
     )
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.RUNNING)
-    dag = models.JSONField(editable=False)
+    dag = models.JSONField("DAG", editable=False)
     inputs = models.JSONField(default=dict, blank=True)
     params = models.JSONField(default=dict, blank=True)
     error = models.JSONField(null=True, blank=True)
