@@ -159,14 +159,32 @@ def _compile_error(text: str) -> ConditionError:
     if "recursion" in text:
         return ConditionError("It is nested, or strung together, more than 32 deep.", "Use parentheses to balance it.")
     found = re.search(r"<input>:(\d+):(\d+): ([^\n]+)", text)
-    message = f"Line {found[1]}, column {found[2]}: {_cut(found[3], 300)}" if found else _readable(text)
+    message = f"Line {found[1]}, column {found[2]}: {_in_words(found[3])}" if found else _readable(text)
     hint = next((hint for words, hint in _HINTS.items() if words in text), "")
     return ConditionError(message, hint)
 
 
 _HINTS = {
     "undeclared reference": f"The variables are {', '.join(sorted(VARIABLES))}.",
+    "token recognition error at: '=": "Two values are compared with ==.",
     "range of a comprehension": "Put dyn(…) around what is looped over.",
+}
+
+
+def _in_words(fault: str) -> str:
+    """A fault of the parser without its list of every token that it would have taken."""
+    told = re.sub(r" (expecting|at input) .*", "", fault)
+    for jargon, words in _WORDS.items():
+        told = told.replace(jargon, words)
+    return _cut(told, 300)
+
+
+_WORDS = {
+    "mismatched input '<EOF>'": "something is missing at the end",
+    "at '<EOF>'": "at the end",
+    "mismatched input": "unexpected",
+    "extraneous input": "unexpected",
+    "token recognition error at:": "this is no part of an expression:",
 }
 
 

@@ -32,6 +32,23 @@ def refusal(text: str) -> ConditionError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ir.a &&", "Line 1, column 8: Syntax error: something is missing at the end"),
+        ("(1 == 1", "Line 1, column 8: Syntax error: missing ')' at the end"),
+        ("ir.a ir.b", "Line 1, column 6: Syntax error: unexpected 'ir'"),
+        ("ir.a = 1", "Line 1, column 6: Syntax error: this is no part of an expression: '= '"),
+    ],
+)
+def test_a_slip_is_said_in_words(text: str, message: str) -> None:
+    assert refusal(text).message == message
+
+
+def test_one_equals_sign_is_told_of_the_other() -> None:
+    assert refusal("ir.a = 1").hint == "Two values are compared with ==."
+
+
 # What they come to.
 
 
