@@ -66,7 +66,7 @@ class JsonFormField(forms.JSONField):
 
     def _parse(self, text: str) -> Any:
         try:
-            return json.loads(text, parse_constant=_refuse_constant)
+            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             place = f"Line {error.lineno}, column {error.colno}"
             raise ValidationError(f"{place}: this is not JSON: {error.msg}.", code="invalid") from error
@@ -86,6 +86,15 @@ class JsonFormField(forms.JSONField):
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number; use null where there is no value.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise ValueError(f"the key {key[:80]!r} stands twice in one object. Keep one of them.")
+        seen[key] = value
+    return seen
 
 
 class RecordChangeList(ChangeList):  # type: ignore[misc]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, time
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -85,7 +86,7 @@ class Condition:
         missing = _MISSING_KEY.match(outcome)
         if missing:
             return Verdict(False, f"'{_cut(missing[1], 100)}' is not there")
-        return Verdict(False, error=_readable(outcome))
+        return Verdict(False, error=_cut(f"{_cut(self.text, 100)}: {_readable(outcome)}", 300))
 
     @cached_property
     def _references(self) -> frozenset[str]:
@@ -103,7 +104,7 @@ def compile_condition(text: str) -> Condition:
     try:
         expression = _ENVIRONMENT.compile(text)
     except (RuntimeError, ValueError) as error:
-        raise _compile_error(str(error)) from None
+        raise _compile_error(text, str(error)) from None
     kind = expression.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
         raise ConditionError(f"It gives {kind!r}, not true or false.", "Compare it with something.")
@@ -155,25 +156,47 @@ def _int64_or_float(digits: str) -> int | float:
     return number if -(2**63) <= number < 2**63 else float(number)
 
 
-def _compile_error(text: str) -> ConditionError:
+def _compile_error(condition: str, text: str) -> ConditionError:
     if "recursion" in text:
         return ConditionError("It is nested, or strung together, more than 32 deep.", "Use parentheses to balance it.")
     found = re.search(r"<input>:(\d+):(\d+): ([^\n]+)", text)
     message = f"Line {found[1]}, column {found[2]}: {_in_words(found[3])}" if found else _readable(text)
     hint = next((hint for words, hint in _HINTS.items() if words in text), "")
+    unknown = _UNDECLARED.match(found[3]) if found else None
+    if found and unknown and _opens_call(condition, int(found[1]), int(found[2])):
+        hint = _function_hint(unknown[1])
     return ConditionError(message, hint)
 
 
+def _opens_call(text: str, line: int, column: int) -> bool:
+    """Whether a parenthesis stands there: CEL gives the place of it for a function that it doesn't know."""
+    return text.split("\n")[line - 1][column - 1 : column] == "("
+
+
+def _function_hint(name: str) -> str:
+    if name in FUNCTIONS:
+        return "It takes other values."
+    near = get_close_matches(name, FUNCTIONS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"The functions are {', '.join(FUNCTIONS)}."
+
+
+FUNCTIONS = (
+    "all", "bool", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one", "filter", "has", "int",
+    "map", "matches", "size", "startsWith", "string", "timestamp",
+)  # fmt: skip
+
+_UNDECLARED = re.compile("undeclared reference to '(.*?)'")
 _HINTS = {
     "undeclared reference": f"The variables are {', '.join(sorted(VARIABLES))}.",
     "token recognition error at: '=": "Two values are compared with ==.",
     "range of a comprehension": "Put dyn(…) around what is looped over.",
+    "Syntax error": "Values are compared with == and the like, joined with && and ||; text stands in quotes.",
 }
 
 
 def _in_words(fault: str) -> str:
     """A fault of the parser without its list of every token that it would have taken."""
-    told = re.sub(r" (expecting|at input) .*", "", fault)
+    told = re.sub(r" (expecting|at input) .*| \(in container ''\)", "", fault)
     for jargon, words in _WORDS.items():
         told = told.replace(jargon, words)
     return _cut(told, 300)

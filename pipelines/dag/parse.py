@@ -3,16 +3,18 @@
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from pipelines.conditions import ConditionError, compile_condition
 from pipelines.dag.for_each import ForEachPath, parse_for_each
 from pipelines.dag.graph import FIELDS, Graph, Node, TriggerRule
-from pipelines.dag.problems import Problems, did_you_mean, pointer
+from pipelines.dag.problems import Problems, did_you_mean, pointer, shorten
 from pipelines.dag.shape import check_shape
 
 MAX_EDGES = 20_000
+MOST_NAMED = 20
+MOST_HINT = 300
 
 Parents = dict[str, list[str]]
 
@@ -121,7 +123,7 @@ def _list(value: Any) -> list[Any]:
 def _is_sound(edge: _Edge, nodes: Mapping[str, _RawNode], seen: set[tuple[str, str, str]], problems: Problems) -> bool:
     unknown = [key for key in dict.fromkeys((edge.parent, edge.child)) if key not in nodes]
     for key in unknown:
-        problems.add(edge.path, "unknown-node", f"There is no node {key!r}.", did_you_mean(key, nodes))
+        problems.add(edge.path, "unknown-node", f"There is no node {key!r}.", _known_nodes(key, nodes))
     if unknown:
         return False
     if edge.parent == edge.child:
@@ -217,10 +219,17 @@ def _check_references(nodes: Mapping[str, _RawNode], above: Mapping[str, int], p
         for field, name in _named(node):
             if name not in nodes:
                 message = f"There is no node {name!r}, so this can never be there."
-                problems.add(node.path(field), "unknown-node", message, did_you_mean(name, nodes))
+                problems.add(node.path(field), "unknown-node", message, _known_nodes(name, nodes))
+            elif name == node.key:
+                message = f"Node {name!r} has no result yet when this is asked."
+                problems.add(node.path(field), "not-an-ancestor", message, "Name a node above it.")
             elif above and not above[node.key] & bits[name]:
                 message = f"Node {name!r} is not above {node.key!r}, so its result can never be there in time."
                 problems.add(node.path(field), "not-an-ancestor", message, f"Add an edge from {name!r}.")
+
+
+def _known_nodes(name: str, nodes: Mapping[str, _RawNode]) -> str:
+    return did_you_mean(name, nodes) or f"The nodes are {shorten(', '.join(islice(nodes, MOST_NAMED)), MOST_HINT)}."
 
 
 def _ancestor_bits(parents: Parents, order: Iterable[str]) -> dict[str, int]:
@@ -263,13 +272,13 @@ def _check_conditions(nodes: Iterable[_RawNode], problems: Problems) -> None:
     by_key = {node.key: node for node in nodes}
     for node in by_key.values():
         condition = node.fields.get("condition")
-        if isinstance(condition, str):
+        if isinstance(condition, str) and not problems.at(node.path("condition")):
             try:
                 compile_condition(condition)
             except ConditionError as error:
                 problems.add(node.path("condition"), "bad-condition", error.message, error.hint)
         text = node.fields.get("forEach")
-        if isinstance(text, str):
+        if isinstance(text, str) and not problems.at(node.path("forEach")):
             _check_for_each(node, text, by_key, problems)
 
 

@@ -56,6 +56,10 @@ class Problems:
         elif len(self._found) == MAX_PROBLEMS:
             self._found.append(Problem("", "too-many-problems", f"There are more than {MAX_PROBLEMS} problems."))
 
+    def at(self, path: str) -> bool:
+        """Whether a fault of this place is known, so that no second one need be said of it."""
+        return any(problem.path == path for problem in self._found)
+
     def full(self) -> bool:
         """Whether looking on is useless (and would only cost time, as hints do)."""
         return len(self._found) > MAX_PROBLEMS

@@ -98,7 +98,7 @@ def _add_schema_error(error: jsonschema_rs.ValidationError, problems: Problems) 
             problems.add(path + pointer(unexpected), "unknown-field", f"{shorten(unexpected)!r} is not a field.", hint)
     else:
         code, message = _SCHEMA_MESSAGES.get(name, ("invalid-value", "{value} is not accepted here."))
-        problems.add(path, code, message.format(**_words(error, kind)))
+        problems.add(path, code, message.format(**_words(error, kind)), _missing_hint(error, kind))
 
 
 _SCHEMA_MESSAGES = {
@@ -128,6 +128,14 @@ def _words(error: jsonschema_rs.ValidationError, kind: dict[str, Any]) -> dict[s
         "types": " or ".join(kind.get("types", ())),
         "description": _schema_at(error.schema_path).get("description", ""),
     }
+
+
+def _missing_hint(error: jsonschema_rs.ValidationError, kind: dict[str, Any]) -> str:
+    """What a field that is missing would say."""
+    if error.kind.name != "required":
+        return ""
+    missing: dict[str, Any] = _schema_at(error.schema_path)["properties"][kind["property"]]
+    return str(missing.get("description", ""))
 
 
 def _schema_at(path: list[str | int]) -> dict[str, Any]:

@@ -232,13 +232,14 @@ def test_json_left_empty_takes_its_default(client: Client, boss: User) -> None:
     [
         ('{"a": 1,\n "b": }', "Line 2, column 7"),
         ("[NaN]", "NaN is no JSON number"),
+        ('{"a": 1, "a": 2}', "stands twice in one object"),
         ("[1e999]", "cannot be stored"),
         ('["\\u0000"]', "U+0000"),
         ('["\\ud800"]', "cannot be stored"),
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "not JSON"),
     ],
-    ids=["syntax", "nan", "infinity", "nul", "surrogate", "deep", "long-number"],
+    ids=["syntax", "nan", "key-twice", "infinity", "nul", "surrogate", "deep", "long-number"],
 )
 def test_json_that_cannot_be_kept_is_refused_in_words(text: str, complaint: str, client: Client, boss: User) -> None:
     answer, module = edit_tags(client, text)

@@ -216,6 +216,25 @@ def test_numbers_may_be_added_in_a_loop_when_they_are_known_to_be_numbers() -> N
     assert evaluate(text, ir={"a": [{"w": 1.0, "h": 1, "n": 3}]}).value
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("ir.a.text.contain('x')", "Did you mean 'contains'?"),
+        ("ir.a.x == 1 &&\n  len(ir.a.parts) > 1", "size"),
+        ("size(ir.a, 3) > 1", "other values"),
+        ("metric.a.x > 1", "metrics"),
+        ("ir.a.x and ir.a.y", "&&"),
+        ("ir.a.x = 1", "=="),
+    ],
+)
+def test_what_is_refused_is_met_with_what_would_be_right(text: str, hint: str) -> None:
+    assert hint in refusal(text).hint
+
+
+def test_an_error_says_which_condition_it_is_of() -> None:
+    assert (evaluate("inputs.text > 1", inputs={"text": "a"}).error or "").startswith("inputs.text > 1: ")
+
+
 # What they name.
 
 

@@ -233,6 +233,17 @@ def test_a_misspelt_word_is_met_with_the_right_one() -> None:
     assert "'split'" in fault({"nodes": [node("split"), node("b", dependsOn=["splt"])]}).hint
     group = {"nodes": [node("a", parallelGroup="brwser")], "parallelGroups": {"browser": {"limit": 1}}}
     assert "'browser'" in fault(group).hint
+    assert "split, b" in fault({"nodes": [node("split"), node("b", dependsOn=["first"])]}).hint
+    assert "null is no limit" in fault({"nodes": [node("a")], "parallelGroups": {"browser": {}}}).hint
+
+
+def test_a_fault_is_told_once() -> None:
+    long = {"nodes": [node("a", condition="true" + " " * 2000), node("b", forEach="")]}
+    assert faults(long) == [("/nodes/0/condition", "too-long"), ("/nodes/1/forEach", "too-short")]
+
+
+def test_a_node_is_not_told_to_wait_for_itself() -> None:
+    assert fault({"nodes": [node("a", condition="status.a == 'failed'")]}).hint == "Name a node above it."
 
 
 def test_a_cycle_is_named_along_its_edges() -> None:
