@@ -28,6 +28,13 @@ class PictureRenderer(BytesRenderer):
     format = "picture"
 
 
+class PageRenderer(BytesRenderer):
+    """HTML that was made elsewhere."""
+
+    media_type = "text/html"
+    format = "html"
+
+
 class LinesRenderer(BytesRenderer):
     """JSON, one document a line."""
 

@@ -90,6 +90,16 @@ def page_of(client: Client, run: PipelineRun) -> str:
     return answer.content.decode()
 
 
+PREVIEW_HEADERS = (
+    "Content-Security-Policy",
+    "Content-Type",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+    "X-DNS-Prefetch-Control",
+    "X-Frame-Options",
+)
+
+
 def preview_url(artifact: IRArtifact) -> str:
     args = [artifact.step_run.pipeline_run_id, artifact.pk]
     return reverse("admin:pipelines_pipelinerun_module_preview", args=args)
@@ -252,6 +262,31 @@ def test_a_preview_belongs_to_its_run(client: Client, boss: User) -> None:
 
     assert client.get(elsewhere).status_code == 404
     assert client.get(no_module).status_code == 404
+
+
+def test_a_preview_is_the_same_over_rest(client: Client, boss: User) -> None:
+    run = factories.PipelineRunFactory()
+    artifact = module_step(run, 0)
+    shown = client.get(preview_url(artifact))
+
+    answer = client.get(f"/api/step-runs/{artifact.step_run_id}/preview", headers={"Accept": "text/html"})
+
+    assert answer.content == shown.content
+    for name in PREVIEW_HEADERS:
+        assert answer.headers[name] == shown.headers[name]
+    refused = client.get(f"/api/step-runs/{split_step(run).pk}/preview")
+    assert (refused.status_code, refused.headers["Content-Type"]) == (404, "application/problem+json")
+    assert refused.json()["detail"] == "There is no module to show."
+
+
+@pytest.mark.parametrize("held", ["view_pipelinerun", "view_irartifact", "view_steprun"])
+def test_a_preview_over_rest_asks_for_what_the_admin_asks(client: Client, held: str) -> None:
+    artifact = module_step(factories.PipelineRunFactory(), 0)
+    reader = factories.UserFactory()
+    reader.user_permissions.add(Permission.objects.get(codename=held))
+    client.force_login(reader)
+
+    assert client.get(f"/api/step-runs/{artifact.step_run_id}/preview").status_code == 403
 
 
 def test_the_modules_come_as_one_zip(client: Client, boss: User) -> None:

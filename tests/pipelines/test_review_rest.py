@@ -141,6 +141,20 @@ def test_the_pictures_of_an_item_are_its_reviewers_alone(roles: dict[str, APICli
     assert roles["curator"].get(f"{address}/page").status_code == 404
 
 
+def test_the_preview_of_a_module_is_its_reviewers_alone(roles: dict[str, APIClient]) -> None:
+    document = {"module": {"name": "hero", "css": "h2 {}"}, "renderedHtml": "<h2>Bikes</h2>"}
+    done = run(pipeline({"key": "first", "params": {"ir": document}}), design=PAGE)
+    made = IRArtifact.objects.get(step_run__pipeline_run=done)
+    item = factories.ReviewItemFactory(target_id=made.pk)
+    address = f"{claimed(roles['reviewer'], item.queue)}/preview"
+
+    shown = roles["reviewer"].get(address)
+
+    assert (shown.status_code, "<h2>Bikes</h2>" in shown.content.decode()) == (200, True)
+    assert shown["Content-Security-Policy"].endswith("; sandbox")
+    assert roles["curator"].get(address).status_code == 404
+
+
 def test_versions_of_ground_truth_are_compared(curator: APIClient) -> None:
     old, new, other = (
         factories.GroundTruthFactory(reference_id=reference, version=version, data={"n": version})

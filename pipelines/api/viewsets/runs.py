@@ -16,16 +16,19 @@ from config.idempotency import idempotency_key
 from config.pagination import OldestFirst
 from config.permissions import holds
 from config.problems import NotFound
-from config.renderers import ZipRenderer
+from config.renderers import PageRenderer, ZipRenderer
 from ir_schemas.models import IRArtifact
 from pipelines import engine
 from pipelines.api import filters
+from pipelines.api.previews import module_page
 from pipelines.api.requests import IDEMPOTENCY_KEY, OPERATE, read_body, signed_in, started
 from pipelines.api.serializers import runs as serializers
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.packaging import modules_zip
 from pipelines.selectors import with_records
+
+READ_IR = "ir_schemas.view_irartifact"
 
 
 class PipelineRunViewSet(ReadOnlyModelViewSet[PipelineRun]):
@@ -119,14 +122,21 @@ class StepRunViewSet(ReadOnlyModelViewSet[StepRun]):
     filterset_class = filters.StepRunFilter
 
     @extend_schema(operation_id="stepRunsIr", responses=serializers.IRSerializer)
-    @action(detail=True, permission_classes=[holds("ir_schemas.view_irartifact")])
+    @action(detail=True, permission_classes=[holds(READ_IR)])
     def ir(self, request: Request, pk: Any) -> Response:
         """The IR that the step handed over; null where its body was pruned."""
-        step_run = self.get_object()
-        artifact = IRArtifact.objects.filter(step_run=step_run, attempt=step_run.attempt).first()
-        if artifact is None:
-            raise NotFound(f"Step {step_run} is {step_run.status} and has handed over no IR.")
-        return Response(serializers.IRSerializer(artifact).data)
+        return Response(serializers.IRSerializer(self._artifact()).data)
+
+    @extend_schema(operation_id="stepRunsPreview", responses={(200, "text/html"): OpenApiTypes.STR})
+    @action(
+        detail=True,
+        renderer_classes=[PageRenderer],
+        permission_classes=[holds("pipelines.view_pipelinerun"), holds(READ_IR)],
+    )
+    def preview(self, request: Request, pk: Any) -> HttpResponse:
+        """The module that the step made, as a page for a frame. Its headers let it run, load and open nothing."""
+        artifact = self._artifact()
+        return module_page(artifact.ir_json, artifact.step_run.pipeline_run.design_split)
 
     @extend_schema(operation_id="stepRunsApprove", **DECISION)
     @action(detail=True, methods=["post"], permission_classes=[holds(OPERATE)])
@@ -139,6 +149,14 @@ class StepRunViewSet(ReadOnlyModelViewSet[StepRun]):
     def decline(self, request: Request, pk: Any) -> Response:
         """Fail a step that waits for approval; the run goes on as after any failure."""
         return self._decide(request, approve=False)
+
+    def _artifact(self) -> IRArtifact:
+        step_run = self.get_object()
+        artifacts = IRArtifact.objects.select_related("step_run__pipeline_run__design_split")
+        artifact = artifacts.filter(step_run=step_run, attempt=step_run.attempt).first()
+        if artifact is None:
+            raise NotFound(f"Step {step_run} is {step_run.status} and has handed over no IR.")
+        return artifact
 
     def _decide(self, request: Request, *, approve: bool) -> Response:
         comment = read_body(serializers.DecisionSerializer, request)["comment"]

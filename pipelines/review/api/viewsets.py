@@ -4,7 +4,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -15,7 +15,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config.permissions import holds
-from config.renderers import PictureRenderer
+from config.renderers import PageRenderer, PictureRenderer
 from feedback import queues, services
 from feedback.accepted import accepted_answer
 from feedback.errors import AlreadyAnswered
@@ -23,6 +23,7 @@ from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQu
 from feedback.permissions import CURATE, MAY_ADJUDICATE, REVIEW
 from feedback.services import Answer
 from pipelines.admin.pictures import is_picture, picture_response
+from pipelines.api.previews import module_page
 from pipelines.api.requests import changed, read_body, signed_in
 from pipelines.review.adjudication import answers_so_far
 from pipelines.review.api import filters, serializers
@@ -296,6 +297,13 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
         if asset is None or not is_picture(asset.storage_url):
             raise Http404
         return picture_response(asset.storage_url)
+
+    @extend_schema(operation_id="reviewAssignmentsPreview", responses={(200, "text/html"): OpenApiTypes.STR})
+    @action(detail=True, renderer_classes=[PageRenderer])
+    def preview(self, request: Request, pk: Any) -> HttpResponse:
+        """The item's module, as a page for a frame. Its headers let it run, load and open nothing."""
+        item = self.get_object().item
+        return module_page(load_content(item).document, item.design_split)
 
     @extend_schema(
         operation_id="reviewAssignmentsAnswer",
