@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,13 +14,18 @@ from config.canonical import canonical_json
 from config.json_pointer import escape_token
 from config.problems import InvalidInput
 from ir_schemas.validation import JsonFault, check_document
+from metrics.models import MetricProfile
 from pipelines import gates
+from pipelines.conditions import compile_condition
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
+from pipelines.dag.problems import Problems, did_you_mean, shorten
 from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
-from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
+from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 from pipelines.named import Named, read_named
 
 MAX_INPUT_BYTES = 1_000_000
+MOST_NAMES = 500
+MOST_HINT = 300
 
 
 def active_version(key: str) -> PipelineVersion:
@@ -102,9 +107,9 @@ def check_dag(dag: Any) -> Graph:
     """Parse a DAG and look up what it names. Raises ``InvalidDag``: ``{path, code, message, hint}`` for each fault."""
     try:
         graph = parse_dag(dag)
+        _check_metrics(graph, _look_up(graph))
     except DagError as error:
-        raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
-    _look_up(graph)
+        raise _invalid(error) from error
     return graph
 
 
@@ -112,22 +117,71 @@ def resolve(version: PipelineVersion) -> tuple[Graph, Named]:
     """The graph, and all that it names. Raises ``InvalidDag``."""
     try:
         graph = _parsed(canonical_json(version.dag))
+        return graph, _look_up(graph)
     except DagError as error:
-        raise _invalid([dict(problem) for problem in error.as_dicts()]) from error
-    return graph, _look_up(graph)
+        raise _invalid(error) from error
 
 
 def _look_up(graph: Graph) -> Named:
-    """What the graph names. Raises ``InvalidDag`` for each name that stands for nothing."""
+    """What the graph names. Raises ``DagError`` for each name that stands for nothing."""
     named = read_named(graph)
-    problems = [
-        *_unknown(graph.step_references(), named.steps, "step-version-unknown", "step version"),
-        *_unknown(graph.profile_references(), named.profiles, "metric-profile-unknown", "metric profile"),
-        *_unknown(graph.pool_references(), named.pools, "pool-unknown", "pool"),
-    ]
-    if problems:
-        raise _invalid(problems)
+    problems = Problems()
+    _add_unknown(problems, graph.step_references(), named.steps, "step version", _step_versions)
+    _add_unknown(problems, graph.profile_references(), named.profiles, "metric profile", _keys_of(MetricProfile))
+    _add_unknown(problems, graph.pool_references(), named.pools, "pool", _keys_of(ConcurrencyPool))
+    problems.raise_if_any()
     return named
+
+
+def _add_unknown(
+    problems: Problems,
+    references: Iterable[Reference],
+    known: Container[str],
+    what: str,
+    names: Callable[[], Iterable[str]],
+) -> None:
+    unknown = [reference for reference in references if reference.value not in known]
+    there = list(names()) if unknown else []
+    for reference in unknown:
+        if problems.full():
+            break
+        message = f"Node {reference.node_key!r} names the {what} {reference.value!r}, which does not exist."
+        hint = did_you_mean(reference.value, there) or f"Make the {what} first, or name one that exists."
+        problems.add(reference.path, f"{what.replace(' ', '-')}-unknown", message, hint)
+
+
+def _step_versions() -> Iterable[str]:
+    versions = StepVersion.objects.order_by("-created_at").values_list("step__key", "version")
+    return (f"{key}@{version}" for key, version in versions[:MOST_NAMES])
+
+
+def _keys_of(model: type[MetricProfile] | type[ConcurrencyPool]) -> Callable[[], Iterable[str]]:
+    return lambda: model.objects.order_by("-created_at").values_list("key", flat=True)[:MOST_NAMES]
+
+
+def _check_metrics(graph: Graph, named: Named) -> None:
+    """Raises ``DagError`` for each metric in a condition that no profile measures, as it can never be there.
+
+    A run doesn't ask this: what a profile lost after the version was saved makes a condition false.
+    """
+    problems = Problems()
+    for node in graph.nodes:
+        for source_key, key in sorted(compile_condition(node.condition).metrics()) if node.condition else ():
+            source = graph.node(source_key)
+            measured = {item.metric.key for item in named.profiles.get(source.metric_profile_id or "", ())}
+            if source.for_each is not None:
+                hint = "It runs forEach, and metrics are those of its items. Let a node behind it measure all of them."
+            elif source.metric_profile_id is None:
+                hint = f"Give {source_key!r} a 'metricProfileId'."
+            elif key not in measured:
+                hint = (
+                    did_you_mean(key, measured) or f"Its profile measures {', '.join(sorted(measured)) or 'nothing'}."
+                )
+            else:
+                continue
+            message = f"Node {source_key!r} has no metric {key!r}, so this can never be there."
+            problems.add(f"{node.pointer}/condition", "metric-not-measured", message, shorten(hint, MOST_HINT))
+    problems.raise_if_any()
 
 
 def frozen_document(graph: Graph, named: Named) -> dict[str, Any]:
@@ -198,20 +252,5 @@ def _refusal(path: str, message: str) -> InvalidInput:
     return InvalidInput(message, errors=[{"path": path, "message": message}])
 
 
-def _unknown(references: Iterable[Reference], known: Container[str], code: str, what: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": reference.path,
-            "code": code,
-            "message": f"Node {reference.node_key!r} names the {what} {reference.value!r}, which does not exist.",
-            "hint": f"Make the {what} first, or name one that exists.",
-        }
-        for reference in references
-        if reference.value not in known
-    ]
-
-
-def _invalid(problems: list[dict[str, Any]]) -> InvalidDag:
-    first = problems[0]
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    return InvalidDag(f"The DAG cannot be used. {first['path'] or '/'}: {first['message']}{more}", errors=problems)
+def _invalid(error: DagError) -> InvalidDag:
+    return InvalidDag(f"The DAG cannot be used. {error}", errors=[dict(problem) for problem in error.as_dicts()])

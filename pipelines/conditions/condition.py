@@ -43,6 +43,11 @@ class Condition:
         """The node keys it names, as ``ir.split`` or ``ir["split"]``."""
         return self._references
 
+    def metrics(self) -> frozenset[tuple[str, str]]:
+        """The metrics it names, each as the node's key and its own."""
+        named = (_named_metric(tree) for tree, _ in walk(self._tree))
+        return frozenset(metric for metric in named if metric is not None)
+
     @cached_property
     def looks_up(self) -> bool:
         """Whether it also finds nodes by other means (``ir[inputs.which]``), so that it needs all that lie above."""
@@ -226,13 +231,28 @@ def _cut(text: str, limit: int) -> str:
 
 def _named_node(tree: Tree) -> str | None:
     """The node key in ``ir.key`` or ``ir["key"]``."""
-    if isinstance(tree, Select):
-        return tree.field if _is_node_variable(tree.operand) else None
-    if isinstance(tree, Call) and tree.function == "_[_]" and _is_node_variable(tree.args[0]):
-        index = tree.args[1]
-        return index.text if isinstance(index, Constant) else None
+    of, key = _member(tree)
+    return key if _is_node_variable(of) else None
+
+
+def _named_metric(tree: Tree) -> tuple[str, str] | None:
+    """The node's key and the metric's in ``metrics.node.key``, in either spelling."""
+    of_node, key = _member(tree)
+    variable, node = _member(of_node)
+    if isinstance(variable, Identifier) and variable.name == "metrics" and node is not None and key is not None:
+        return node, key
     return None
 
 
-def _is_node_variable(tree: Tree) -> bool:
+def _member(tree: Tree | None) -> tuple[Tree | None, str | None]:
+    """What ``of.key`` and ``of["key"]`` are made of."""
+    if isinstance(tree, Select):
+        return tree.operand, tree.field
+    if isinstance(tree, Call) and tree.function == "_[_]":
+        index = tree.args[1]
+        return tree.args[0], index.text if isinstance(index, Constant) else None
+    return None, None
+
+
+def _is_node_variable(tree: Tree | None) -> bool:
     return isinstance(tree, Identifier) and tree.name in NODE_VARIABLES

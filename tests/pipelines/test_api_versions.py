@@ -9,7 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from pipelines.models import PipelineVersion
-from tests.factories import PipelineDefinitionFactory, PipelineVersionFactory, UserFactory
+from tests.factories import (
+    MetricDefinitionFactory,
+    MetricProfileFactory,
+    MetricProfileItemFactory,
+    PipelineDefinitionFactory,
+    PipelineVersionFactory,
+    UserFactory,
+)
 from tests.pipelines import building
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +74,68 @@ def test_a_dag_is_checked_without_being_kept(api: APIClient) -> None:
     assert bad.json()["valid"] is False
     assert [fault["code"] for fault in bad.json()["faults"]] == ["step-version-unknown"] * 2
     assert PipelineVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "hint"),
+    [
+        ({"stepVersionId": "emti@1"}, "stepVersionId", "Did you mean 'emit@1'?"),
+        ({"metricProfileId": "speeds"}, "metricProfileId", "Did you mean 'speed'?"),
+        ({"pool": "zzz"}, "pool", "Make the pool first, or name one that exists."),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_met_with_the_nearest(
+    fields: dict[str, str], path: str, hint: str, api: APIClient
+) -> None:
+    building.pipeline({"key": "a"})
+    MetricProfileFactory(key="speed")
+    dag = {"nodes": [{"key": "a", "stepVersionId": "emit@1", **fields}]}
+
+    (fault,) = api.post("/api/pipelines/example/validate-dag", {"dag": dag}).json()["faults"]
+
+    assert (fault["path"], fault["hint"]) == (f"/nodes/0/{path}", hint)
+
+
+def test_no_more_than_a_hundred_names_are_told_of(api: APIClient) -> None:
+    building.pipeline({"key": "a"})
+    dag = {"nodes": [{"key": f"n{n}", "stepVersionId": "nothing@1"} for n in range(300)]}
+
+    faults = api.post("/api/pipelines/example/validate-dag", {"dag": dag}).json()["faults"]
+
+    assert len(faults) == 101
+    assert faults[-1]["code"] == "too-many-problems"
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "hint"),
+    [
+        ({"metricProfileId": "speed"}, "latency_ms", None),
+        ({"metricProfileId": "speed"}, "latency", "Did you mean 'latency_ms'?"),
+        ({"metricProfileId": "speed"}, "words", "Its profile measures latency_ms."),
+        ({}, "latency_ms", "Give 'b' a 'metricProfileId'."),
+        ({"metricProfileId": "speed", "forEach": "a.parts"}, "latency_ms", "It runs forEach"),
+    ],
+)
+def test_a_condition_on_a_metric_that_is_never_measured_is_refused(
+    source: dict[str, str], metric: str, hint: str | None, api: APIClient
+) -> None:
+    building.pipeline({"key": "a"})
+    MetricProfileItemFactory(
+        profile=MetricProfileFactory(key="speed"), metric=MetricDefinitionFactory(key="latency_ms")
+    )
+    nodes: list[dict[str, Any]] = [
+        {"key": "a"},
+        {"key": "b", "dependsOn": ["a"], **source},
+        {"key": "c", "dependsOn": ["b"], "condition": f"metrics.b['{metric}'] > 1.0"},
+    ]
+    dag = {"nodes": [{"stepVersionId": "emit@1", **node} for node in nodes]}
+
+    faults = api.post("/api/pipelines/example/validate-dag", {"dag": dag}).json()["faults"]
+
+    assert [(fault["path"], fault["code"]) for fault in faults] == (
+        [("/nodes/2/condition", "metric-not-measured")] if hint else []
+    )
+    assert all(fault["hint"].startswith(hint or "") for fault in faults)
 
 
 def test_versions_are_listed_without_their_dags(api: APIClient) -> None:
