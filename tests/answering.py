@@ -40,7 +40,7 @@ def answering_servers() -> Iterator[Answers]:
     def make(**how: Any) -> tuple[str, list[Any]]:
         handler = type("Handler", (Answering,), {"sent": [], **how})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}", handler.sent
 

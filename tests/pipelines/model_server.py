@@ -93,7 +93,7 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served = ModelServer(f"http://127.0.0.1:{server.server_port}", list(replies))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield served
