@@ -212,9 +212,9 @@ def _measure(roots: list[Any]) -> _Size:
             size.values += 1
             if isinstance(value, str):
                 size.values += len(value) // CHARACTERS_PER_VALUE
-            elif isinstance(value, Mapping | list | tuple):
+            elif isinstance(value, (dict, list, tuple)):
                 size.longest = max(size.longest, len(value))
-                below.extend(value.values() if isinstance(value, Mapping) else value)
+                below.extend(value.values() if isinstance(value, dict) else value)
         level = below
         size.depth += 1
     return size
