@@ -115,7 +115,7 @@ def _row(step_run: StepRun) -> StepRow:
     began, ended = step_run.started_at, step_run.finished_at or timezone.now()
     return StepRow(
         step_run=step_run,
-        title=step_run.node_key if step_run.map_index is None else f"Item {step_run.map_index + 1}",
+        title=str(step_run),
         status=status_chip(step_run),
         took=duration_text(ended - began if began else None),
         error=step_run.error if isinstance(step_run.error, Mapping) else None,
