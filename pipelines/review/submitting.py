@@ -7,13 +7,15 @@ from django.contrib.auth.models import User
 from feedback import services
 from feedback.errors import AlreadyAnswered
 from feedback.models import ReviewAnswer, ReviewAssignment
+from feedback.remarks import check_places, check_remarks
 from feedback.services import Answer
 from pipelines.review.content import Content
 from pipelines.review.corrections import check_correction
 
 
 def submit(*, assignment: ReviewAssignment, reviewer: User, answer: Answer, content: Content) -> ReviewAnswer:
-    """Raises ``InvalidCorrection`` and whatever ``feedback.services.submit`` raises.
+    """Raises ``InvalidCorrection``, ``InvalidAnswers`` for a remark on no place of the output, and whatever
+    ``feedback.services.submit`` raises.
 
     Where the reviewer has given this very answer before, that one is returned.
     """
@@ -21,6 +23,8 @@ def submit(*, assignment: ReviewAssignment, reviewer: User, answer: Answer, cont
         answer = replace(answer, corrected_under=check_correction(content, answer.correction))
     else:
         answer = replace(answer, correction=None, corrected_under=None)
+    if content.document is not None:  # of one that is gone nobody can say which places it had
+        check_places(check_remarks(answer.remarks), content.document, answer.correction)
     try:
         return services.submit(assignment_id=assignment.pk, reviewer=reviewer, answer=answer)
     except AlreadyAnswered:

@@ -94,6 +94,27 @@ def test_what_does_not_fit_is_refused_with_its_place(ann: APIClient, queue: Revi
     assert ann.post(at(claimed, "answer"), {**body, "correction": {"a": 2}}).json()["correction"] == {"a": 2}
 
 
+def test_a_remark_is_on_a_place_of_the_output_or_its_correction(ann: APIClient, queue: ReviewQueue) -> None:
+    item(queue)
+    claimed = claim(ann, queue).json()
+    body = {"verdict": "correct", "answers": {"fits": "fail"}, "correction": {"a": 2, "b/c": [{"d": 1}]}}
+
+    def give(path: str, **changes: Any) -> Any:
+        remarks = [{"path": "", "comment": "All of it."}, {"path": path, "comment": "This."}]
+        return ann.post(at(claimed, "answer"), {**body, **changes, "remarks": remarks})
+
+    for path, changes, told in (
+        ("/b", {}, "The output has no place /b. At its top is an object with a."),
+        ("/b~1c/1", {"verdict": "accept"}, "The output has no place /b~1c/1. At its top is an object with a."),
+        ("/a/0", {"verdict": "reject"}, "The output has no place /a/0. At /a is a single value."),
+        ("/" + "x" * 99, {}, f"The output has no place /{'x' * 39}…. At its top is an object with a."),
+    ):
+        refused = give(path, **changes)
+        assert (refused.status_code, refused.json()["code"]) == (400, "review-answers-invalid")
+        assert refused.json()["errors"] == [{"path": "/remarks/1/path", "code": "remark-nowhere", "message": told}]
+    assert give("/b~1c/0/d").status_code == 200
+
+
 def test_skipping_and_giving_back_can_be_repeated(ann: APIClient, queue: ReviewQueue) -> None:
     item(queue)
     item(queue)
