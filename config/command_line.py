@@ -6,7 +6,8 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import DatabaseError, OperationalError, ProgrammingError
+from django.db import DatabaseError, OperationalError
+from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from config.embedded_postgres import EmbeddedPostgresError
 
@@ -14,6 +15,8 @@ INTERRUPTED, NOBODY_READS = 130, 141
 """As a shell has it of programs that a signal ends: 128 and the signal's number."""
 NOT_MIGRATED = {"42P01", "42703", "42883"}
 """What PostgreSQL says of a table, a column and a function that are not there."""
+NO_EXTENSION, NOT_ALLOWED = "0A000", "42501"
+"""What it says of an extension that is not installed on the server, and of what the user may not do."""
 
 
 def run(arguments: list[str]) -> None:
@@ -35,7 +38,7 @@ def run(arguments: list[str]) -> None:
         sys.exit(INTERRUPTED)
     except (EmbeddedPostgresError, ImproperlyConfigured) as error:
         sys.exit(f"manage.py: {error}")
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         remedy = _remedy(error)
         if remedy is None or "--traceback" in arguments:
             raise
@@ -58,8 +61,19 @@ def _write_no_more() -> None:
 
 
 def _remedy(error: DatabaseError) -> str | None:
-    if getattr(error.__cause__, "sqlstate", None) in NOT_MIGRATED:
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state in NOT_MIGRATED:
         return "The database may lack what this version needs. Bring it up to date: manage.py migrate"
+    if state == NO_EXTENSION and "extension" in str(error):
+        return (
+            "Install pgvector on the database's server (https://github.com/pgvector/pgvector#installation-notes), or "
+            "unset DATABASE_URL to use the embedded PostgreSQL."
+        )
+    if state == NOT_ALLOWED or isinstance(error, MigrationSchemaMissing):
+        return (
+            "The user of DATABASE_URL must own the database. Where it may not make extensions, have a superuser do so "
+            "once: CREATE EXTENSION vector"
+        )
     if isinstance(error, OperationalError):
         return "The database could not be used. Look whether it runs and whether DATABASE_URL names it."
     return None

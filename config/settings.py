@@ -86,7 +86,10 @@ TEMPLATES = [
 def _database() -> dict[str, Any]:
     url = value("DATABASE_URL")
     if url:
-        return dict(environ.Env.db_url_config(url))
+        named = dict(environ.Env.db_url_config(url))
+        if named.get("ENGINE") != "django.db.backends.postgresql":
+            raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgres://user:password@host:5432/name")
+        return named
     socket_dir = embedded_postgres.start(_path("EMBEDDED_DATABASE_DIR"), "irline")
     return {
         "ENGINE": "django.db.backends.postgresql",

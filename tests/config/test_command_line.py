@@ -62,14 +62,46 @@ def test_a_database_that_is_away_is_named_with_a_remedy_and_traced_on_request() 
 
 @pytest.mark.django_db
 def test_a_database_without_tables_is_told_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = connection.settings_dict
-    place = f"host={server['HOST']}&port={server['PORT'] or 5432}"
-    database = f"postgres://{server['USER']}:{server['PASSWORD']}@/{server['NAME']}?{place}"
     monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
 
-    command = start("flags", "list", database=database)
+    command = start("flags", "list", database=own_database())
     _, said = command.communicate()
 
     assert "manage.py migrate" in said
     assert "Traceback" not in said
     assert command.returncode == 1
+
+
+@pytest.mark.django_db
+def test_a_database_of_which_too_little_may_be_done_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c role=pg_monitor")
+
+    _, said = start("flags", "list", database=own_database()).communicate()
+
+    assert said.startswith("manage.py: permission denied")
+    assert "must own the database" in said
+
+
+@pytest.mark.django_db
+def test_a_server_without_an_extension_is_told_where_to_get_it() -> None:
+    make = "from django.db import connection; connection.cursor().execute('CREATE EXTENSION nothing_such')"
+
+    _, said = start("shell", "--verbosity=0", "-c", make, database=own_database()).communicate()
+
+    assert "Install pgvector" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("database", ["mysql://root@127.0.0.1/irline", "sqlite:///irline.db", "irline"])
+def test_only_a_postgresql_will_do(database: str) -> None:
+    _, said = start("flags", "list", database=database).communicate()
+
+    assert "DATABASE_URL must name a PostgreSQL" in said
+    assert "Traceback" not in said
+
+
+def own_database() -> str:
+    """The address of the test's own."""
+    server = connection.settings_dict
+    place = f"host={server['HOST']}&port={server['PORT'] or 5432}"
+    return f"postgres://{server['USER']}:{server['PASSWORD']}@/{server['NAME']}?{place}"
