@@ -6,9 +6,16 @@ from collections.abc import Callable
 PATIENCE = 20.0  # seconds
 
 
-def until(true: Callable[[], object]) -> None:
-    """Ask again until it is so. Fails when it is not after ``PATIENCE``."""
-    give_up_at = time.monotonic() + PATIENCE
+def until(
+    true: Callable[[], object],
+    *,
+    patience: float = PATIENCE,
+    every: float = 0.005,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Ask again until it is so, ``every`` so many seconds. Fails when it is not after ``patience``."""
+    give_up_at = time.monotonic() + patience
     while not true():
-        assert time.monotonic() < give_up_at, f"it is not so after {PATIENCE} s"
-        time.sleep(0.005)
+        assert time.monotonic() < give_up_at, f"it is not so after {patience} s"
+        meanwhile()
+        time.sleep(every)

@@ -4,14 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from django.db import connection
 
 from pipelines.models import PipelineRun, StepRun
+from tests.waiting import until
 
 PATIENCE = 180.0  # seconds
 LEASE_MS = 2_000
@@ -58,13 +59,8 @@ def kill(process: Worker) -> None:
     process.wait()
 
 
-def wait_until(true: Callable[[], object], *, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """Wait until it is so. Fails when it is not after ``PATIENCE`` seconds."""
-    give_up_at = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < give_up_at, f"it is not so after {PATIENCE} s"
-        meanwhile()
-        time.sleep(0.02)
+# Whole runs take longer, and each question is one to the database that they work on.
+wait_until = partial(until, patience=PATIENCE, every=0.02)
 
 
 def all_ended() -> bool:
