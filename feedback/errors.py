@@ -67,3 +67,9 @@ class ImportRefused(InvalidInput):
     """Nothing was imported; ``errors`` lists the reasons by line."""
 
     code = "ground-truth-import-refused"
+
+
+class TruthInvalid(InvalidInput):
+    """The document breaks the schemas in force for its scope; ``errors`` lists the faults."""
+
+    code = "ground-truth-invalid"

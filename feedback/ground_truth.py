@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from feedback.errors import SetFrozen, SetInUse
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewFeedback
+from feedback.truth_rules import begin_check
 
 
 @transaction.atomic
@@ -43,6 +44,14 @@ def add_version(
         feedback=feedback,
         created_by=created_by,
     )
+
+
+def write_version(
+    *, scope: str, reference_id: str, data: Any, provenance: Mapping[str, Any], created_by: User
+) -> GroundTruth:
+    """The next version of an answer, as somebody wrote it. Raises ``TruthInvalid``."""
+    begin_check()(scope, data)
+    return add_version(scope=scope, reference_id=reference_id, data=data, provenance=provenance, created_by=created_by)
 
 
 @transaction.atomic

@@ -12,9 +12,10 @@ from django.db.models import QuerySet
 
 from config.canonical import canonical_json, content_hash
 from config.jsonl import LineFault, read_line
-from feedback.errors import ImportRefused
+from feedback.errors import ImportRefused, TruthInvalid
 from feedback.ground_truth import put_into_set
 from feedback.models import GroundTruth, GroundTruthSet
+from feedback.truth_rules import Check, begin_check
 
 MOST_LINES = 10_000
 MOST_BYTES = 5_000_000  # a line
@@ -51,6 +52,7 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
     """
     errors: list[dict[str, Any]] = []
     truths: list[GroundTruth] = []
+    check = begin_check()
     created = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -58,7 +60,7 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
         try:
             if number > MOST_LINES:
                 raise LineFault(f"there are more than {MOST_LINES:,} lines; import them in parts")
-            truth, is_new = _keep(_read(line))
+            truth, is_new = _keep(_read(line), check)
         except LineFault as fault:
             errors.append({"path": f"line {number}", "message": str(fault)})
             if len(errors) == MOST_ERRORS or number > MOST_LINES:
@@ -95,7 +97,7 @@ def _check_fields(document: dict[str, Any]) -> None:
         raise LineFault("provenance must be an object")
 
 
-def _keep(document: dict[str, Any]) -> tuple[GroundTruth, bool]:
+def _keep(document: dict[str, Any], check: Check) -> tuple[GroundTruth, bool]:
     truth, is_new = GroundTruth.objects.get_or_create(
         scope=document["scope"],
         reference_id=document["referenceId"],
@@ -104,4 +106,9 @@ def _keep(document: dict[str, Any]) -> tuple[GroundTruth, bool]:
     )
     if content_hash(truth.data) != content_hash(document["data"]):
         raise LineFault(f"{truth} is there with other data; a version never changes, so give the line the next one")
+    if is_new:
+        try:
+            check(truth.scope, document["data"])
+        except TruthInvalid as refusal:
+            raise LineFault(f"data: {refusal.message}") from refusal
     return truth, is_new

@@ -116,7 +116,7 @@ def check_dag(dag: Any) -> Graph:
 def resolve(version: PipelineVersion) -> tuple[Graph, Named]:
     """The graph, and all that it names. Raises ``InvalidDag``."""
     try:
-        graph = _parsed(canonical_json(version.dag))
+        graph = parsed(version.dag)
         return graph, _look_up(graph)
     except DagError as error:
         raise _invalid(error) from error
@@ -194,7 +194,7 @@ def frozen_document(graph: Graph, named: Named) -> dict[str, Any]:
 
 def frozen_graph(run: PipelineRun) -> Graph:
     """The graph of the run's own copy of its DAG."""
-    return _parsed(canonical_json(run.dag))
+    return parsed(run.dag)
 
 
 def readable_graph(run: PipelineRun) -> Graph | None:
@@ -203,6 +203,11 @@ def readable_graph(run: PipelineRun) -> Graph | None:
         return frozen_graph(run)
     except DagError:
         return None
+
+
+def parsed(dag: Any) -> Graph:
+    """The graph of a DAG that is kept. Raises ``DagError``."""
+    return _parsed(canonical_json(dag))
 
 
 @lru_cache(maxsize=64)

@@ -31,12 +31,22 @@ class Named:
 def read_named(graph: Graph) -> Named:
     """Look up what the graph names, in one query; what does not exist is left out."""
     steps, profiles, pools = map(_names, (graph.step_references(), graph.profile_references(), graph.pool_references()))
+    found = _read(steps, profiles, pools)
+    return Named(_steps(found["steps"]), _profiles(found["profiles"]), frozenset(found["pools"]))
+
+
+def read_step_versions(names: set[str]) -> list[StepVersion]:
+    """The step versions that these names of DAGs stand for, each once; what does not exist is left out."""
+    found = _steps(_read(names, set(), set())["steps"])
+    return list({found[name].pk: found[name] for name in sorted(names) if name in found}.values())
+
+
+def _read(steps: set[str], profiles: set[str], pools: set[str]) -> Any:
     step_keys = sorted({name.partition("@")[0] for name in steps if "@" in name})
     asked = [_ids(steps), step_keys, _ids(profiles), sorted(profiles), sorted(pools)]
     with connection.cursor() as cursor:
         cursor.execute(NAMED, asked)
-        found = json.loads(cursor.fetchone()[0])
-    return Named(_steps(found["steps"]), _profiles(found["profiles"]), frozenset(found["pools"]))
+        return json.loads(cursor.fetchone()[0])
 
 
 def _names(references: Iterable[Reference]) -> set[str]:

@@ -19,6 +19,7 @@ from feedback import ground_truth
 from feedback.admin.gate import GatedAdmin
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
 from feedback.permissions import CURATE
+from feedback.truth_rules import begin_check
 from metrics.documents import differences
 
 MOST_DIFFERENCES = 200
@@ -70,6 +71,7 @@ class GroundTruthAdmin(BaseAdmin):
         return {**known, **{f"put_into_{each.key}": _action_into(each) for each in thawed}}
 
     def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
+        begin_check()(obj.scope, obj.data)
         obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 

@@ -2,8 +2,9 @@
 
 import uuid
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count
 from django.http import StreamingHttpResponse
@@ -15,6 +16,7 @@ from rest_framework.decorators import action
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config.filters import SWITCH, TextFilter
@@ -45,6 +47,15 @@ class GroundTruthSerializer(serializers.ModelSerializer[GroundTruth]):
         model = GroundTruth
         fields = ("id", "scope", "referenceId", "version", "data", "provenance", "reviewFeedbackId", "createdAt")
         read_only_fields = fields
+
+
+class NewGroundTruthSerializer(serializers.Serializer[Any]):
+    scope = serializers.CharField(max_length=80, help_text="A node of a pipeline, or a process.")
+    referenceId = serializers.CharField(max_length=200, help_text="What it is the answer for: the hash of a design.")
+    data = serializers.JSONField(  # type: ignore[assignment]
+        help_text="The answer. It must fit a schema in force for the scope, if there is one."
+    )
+    provenance = serializers.DictField(required=False, default=dict, help_text="Where it is from, in your words.")
 
 
 class GroundTruthSetSerializer(serializers.ModelSerializer[GroundTruthSet]):
@@ -102,6 +113,30 @@ class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
     lookup_value_converter = "uuid"
     serializer_class = GroundTruthSerializer
     filterset_class = GroundTruthFilter
+
+    @extend_schema(
+        request=NewGroundTruthSerializer,
+        responses={
+            201: GroundTruthSerializer,
+            400: OpenApiResponse(
+                description="It breaks the schemas in force for its scope: `ground-truth-invalid`, with the places in "
+                "`errors`."
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Write an answer by hand. It becomes the next version of its scope and reference."""
+        given = NewGroundTruthSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        truth = ground_truth.write_version(
+            scope=given.validated_data["scope"],
+            reference_id=given.validated_data["referenceId"],
+            data=given.validated_data["data"],
+            provenance=given.validated_data["provenance"],
+            created_by=cast(User, request.user),
+        )
+        location = reverse("groundtruth-detail", args=[truth.pk], request=request)
+        return Response(self.get_serializer(truth).data, status=HTTPStatus.CREATED, headers={"Location": location})
 
     @extend_schema(parameters=[AGAINST], responses=GroundTruthComparisonSerializer)
     @action(detail=True)

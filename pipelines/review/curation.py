@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from config.canonical import content_hash
-from config.problems import DomainError, InvalidInput
+from config.problems import DomainError
 from feedback import ground_truth
 from feedback.accepted import adjudicated
 from feedback.models import GroundTruth, ReviewAnswer, ReviewFeedback, ReviewItem
@@ -17,9 +17,9 @@ from ir_schemas.active import Contract
 from metrics.documents import differences
 from pipelines.models import PipelineRun, PromptResult
 from pipelines.review.content import artifacts_of
+from pipelines.review.truth_rules import hold_against
 
 MOST_DIFFERENCES = 200
-MOST_ERRORS = 20
 
 
 WAITS: dict[str, str] = {
@@ -33,12 +33,6 @@ class NotCuratable(DomainError):
     """No accepted document can be made of this feedback; the message says why."""
 
     code = "feedback-not-curatable"
-
-
-class TruthInvalid(InvalidInput):
-    """The document breaks the schema in force; ``errors`` lists the faults."""
-
-    code = "ground-truth-invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,8 @@ def curate(*, feedback: ReviewFeedback, curator: User) -> GroundTruth:
     output = _output_of(item)
     is_corrected = answer.verdict == ReviewAnswer.Verdict.CORRECT
     data = answer.correction if is_corrected else output.document
-    _check(data, output.contract)
+    if output.contract is not None:
+        hold_against(data, [output.contract])
     provenance = {
         **output.provenance,
         "queueKey": item.queue.key,
@@ -188,13 +183,3 @@ def _of_prompt(item: ReviewItem) -> _Output:
             "stepRunId": str(data.step_run_id) if data.step_run_id else None,
         },
     )
-
-
-def _check(data: Any, contract: Contract | None) -> None:
-    if contract is None:
-        return
-    report = contract.compiled.validate(data, max_errors=MOST_ERRORS)
-    if not report.valid:
-        errors = [error.as_json() for error in report.errors]
-        first = f" At {errors[0]['path'] or '/'}: {errors[0]['message']}" if errors else ""
-        raise TruthInvalid(f"It does not match {contract.name}, version {contract.version}.{first}", errors=errors)
