@@ -1,13 +1,12 @@
 """The step ``layout_split`` on pictures of pages."""
 
 import io
-import json
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +17,7 @@ from metrics.boxes import Box, union_area
 from pipelines.steps.contract import SplitAssetOutput, StepError
 from tests.pipelines.split_pages import encoded, parts, picture, screenshot, split
 
-SCHEMA = json.loads(Path("pipelines/steps/schemas/layout_split.json").read_text())
+SCHEMA = jsonschema_rs.Draft202012Validator(Path("pipelines/steps/schemas/layout_split.json").read_text())
 
 
 def spans(found: list[dict[str, Any]]) -> list[tuple[int, int]]:
@@ -32,7 +31,7 @@ def test_parts_end_where_backgrounds_do() -> None:
     assert [part["kind"] for part in ir["parts"]] == ["header", "hero", "content", "footer"]
     assert ir["boundsSource"] == "image"
     assert (ir["source"]["width"], ir["source"]["height"]) == (800, 1140)
-    jsonschema.validate(ir, SCHEMA)
+    SCHEMA.validate(ir)
 
 
 def test_parts_of_one_background_end_in_the_middle_of_a_wide_gap() -> None:

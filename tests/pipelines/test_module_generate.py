@@ -1,10 +1,9 @@
 """The step ``module_generate``: what it hands over, what it refuses, which fields it makes of what."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from pipelines.hubspot.fields import RESERVED_NAMES, check_fields, check_meta, default_values, leaf_paths
@@ -13,7 +12,7 @@ from pipelines.steps.contract import GeneratedArtifactOutput, ModuleTemplateOutp
 from pipelines.steps.module_generate import module_generate
 from tests.pipelines.parts import field_named, generate, module_of, page, part, words
 
-SCHEMA = json.loads(Path("pipelines/steps/schemas/module_generate.json").read_text())
+SCHEMA = jsonschema_rs.Draft202012Validator(Path("pipelines/steps/schemas/module_generate.json").read_text())
 
 WORKSHOP = """
 <section class="features py-5" id="services">
@@ -42,7 +41,7 @@ def made() -> Any:
 
 
 def test_the_ir_fits_its_schema_and_the_module_hubspots_rules(made: Any) -> None:
-    jsonschema.validate(made.ir, SCHEMA, cls=jsonschema.Draft202012Validator)
+    SCHEMA.validate(made.ir)
     module = made.ir["module"]
     assert check_fields(module["fields"]) == []
     assert check_meta(module["meta"]) == []
