@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -80,8 +79,10 @@ class Command(BaseCommand):
             return str(cursor.fetchone()[0])
 
     def _place(self) -> str:
-        host = str(settings.DATABASES["default"]["HOST"])
-        return "embedded, in var/postgres" if host.startswith("/") and not os.environ.get("DATABASE_URL") else host
+        if not os.environ.get("DATABASE_URL"):
+            return "embedded, in var/postgres"
+        connection.ensure_connection()
+        return str(connection.connection.info.host)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
