@@ -98,7 +98,7 @@ def _add_schema_error(error: jsonschema_rs.ValidationError, problems: Problems) 
             problems.add(path + pointer(unexpected), "unknown-field", f"{shorten(unexpected)!r} is not a field.", hint)
     else:
         code, message = _SCHEMA_MESSAGES.get(name, ("invalid-value", "{value} is not accepted here."))
-        problems.add(path, code, message.format(**_words(error, kind)), _missing_hint(error, kind))
+        problems.add(path, code, message.format(**_words(error, kind)), _hint(error, kind))
 
 
 _SCHEMA_MESSAGES = {
@@ -130,12 +130,12 @@ def _words(error: jsonschema_rs.ValidationError, kind: dict[str, Any]) -> dict[s
     }
 
 
-def _missing_hint(error: jsonschema_rs.ValidationError, kind: dict[str, Any]) -> str:
-    """What a field that is missing would say."""
-    if error.kind.name != "required":
-        return ""
-    missing: dict[str, Any] = _schema_at(error.schema_path)["properties"][kind["property"]]
-    return str(missing.get("description", ""))
+def _hint(error: jsonschema_rs.ValidationError, kind: dict[str, Any]) -> str:
+    """What a field that is missing or empty would say."""
+    field = _schema_at(error.schema_path)
+    if error.kind.name == "required":
+        field = field["properties"][kind["property"]]
+    return str(field.get("description", "")) if error.kind.name in ("required", "minLength") else ""
 
 
 def _schema_at(path: list[str | int]) -> dict[str, Any]:

@@ -234,6 +234,7 @@ def test_a_misspelt_word_is_met_with_the_right_one() -> None:
     group = {"nodes": [node("a", parallelGroup="brwser")], "parallelGroups": {"browser": {"limit": 1}}}
     assert "'browser'" in fault(group).hint
     assert "split, b" in fault({"nodes": [node("split"), node("b", dependsOn=["first"])]}).hint
+    assert "ir.split.parts" in fault({"nodes": [node("a", forEach="")]}).hint
     assert "null is no limit" in fault({"nodes": [node("a")], "parallelGroups": {"browser": {}}}).hint
 
 
