@@ -19,6 +19,7 @@ MAX_LENGTH = 2000
 
 _ENVIRONMENT = cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in VARIABLES})
 _MISSING_KEY = re.compile(r"NOT_FOUND: Key not found in map : \"?(.*?)\"?$", re.DOTALL)
+_NO_OVERLOAD = re.compile(r"No matching overloads found : (.+?)(\([^()]*\))?$")
 _NOT_CEL_DATA = re.compile("out of range for|Non-CEL value type|Unexpected value type")
 
 
@@ -91,7 +92,7 @@ class Condition:
         missing = _MISSING_KEY.match(outcome)
         if missing:
             return Verdict(False, f"'{_cut(missing[1], 100)}' is not there")
-        return Verdict(False, error=_cut(f"{_cut(self.text, 100)}: {_readable(outcome)}", 300))
+        return Verdict(False, error=_cut(f"{_cut(self.text, 100)}: {_mismatch(_readable(outcome))}", 300))
 
     @cached_property
     def _references(self) -> frozenset[str]:
@@ -223,6 +224,12 @@ def _is_unicode(text: str) -> bool:
 def _readable(text: str) -> str:
     """An error of the library without its status code, cut to a line or two (it may quote the data)."""
     return _cut(re.sub(r"^[A-Z_]+: | \[[A-Z_]+\]$", "", text), 300)
+
+
+def _mismatch(text: str) -> str:
+    """An error of an operator or function that was given the wrong values, in words; any other as it is."""
+    found = _NO_OVERLOAD.search(text)
+    return f"'{found[1].strip('_@')}' can't be applied to {found[2] or 'these values'}." if found else text
 
 
 def _cut(text: str, limit: int) -> str:

@@ -159,6 +159,21 @@ def test_failures_stand_on_top_with_code_and_message(client: Client, boss: User)
     assert SCRIPT not in page
 
 
+def test_what_went_wrong_is_said_once_on_top_and_once_at_its_step(client: Client, boss: User) -> None:
+    reason = "its condition is broken"
+    error = {"code": "condition-error", "message": reason}
+    run = factories.PipelineRunFactory(
+        status="failed", finished_at=timezone.now(), error={**error, "nodeKey": "b", "mapIndex": None}
+    )
+    step_run = factories.StepRunFactory(
+        pipeline_run=run, node_key="b", status="failed", finished_at=timezone.now(), error=error, reason=reason
+    )
+    assert page_of(client, run).count(reason) == 2
+
+    step_run.delete()
+    assert page_of(client, run).count(reason) == 1
+
+
 def test_an_invalid_ir_is_counted_and_linked(client: Client, boss: User) -> None:
     step = factories.StepRunFactory(completed=True)
     artifact = factories.IRArtifactFactory(

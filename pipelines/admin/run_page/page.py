@@ -1,7 +1,7 @@
 """Everything the run page shows, read in a number of queries that does not grow with the run."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,7 +76,7 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
         viewer=viewer,
         status=status_chip(run),
         took=duration_text((run.finished_at or now) - run.created_at),
-        error=run.error if isinstance(run.error, Mapping) else None,
+        error=_untold_error(run, failures[:MOST_FAILURES]),
         waiting=waiting[:MOST_FAILURES],
         more_waiting=max(_count(tallies, StepStatus.WAITING) - MOST_FAILURES, 0),
         failures=failures[:MOST_FAILURES],
@@ -92,6 +92,13 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
         all_steps_url=step_runs_url(run),
         reruns=list(run.reruns.only("status")[:MOST_RERUNS]) if run.is_finished else [],
     )
+
+
+def _untold_error(run: PipelineRun, failures: Iterable[StepRow]) -> Mapping[str, Any] | None:
+    """The run's error, unless a step that is listed says the same."""
+    error = run.error if isinstance(run.error, Mapping) else {}
+    told = {(row.step_run.node_key, row.step_run.map_index) for row in failures}
+    return error if error and (error.get("nodeKey"), error.get("mapIndex")) not in told else None
 
 
 def page_etag(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Any, now: datetime) -> str:
