@@ -114,8 +114,10 @@ def test_a_progress_that_makes_no_sense_is_shown_all_the_same(
 
 def test_what_is_said_while_a_step_runs_is_news(client: Client, boss: User) -> None:
     step = running(node_key="first")
-    etag = live(client, step.pipeline_run).headers["ETag"]
-    assert live(client, step.pipeline_run, etag).status_code == 304
+    # That time goes on is news, too, every few seconds: of two tries one is answered within a tick.
+    tries = [live(client, step.pipeline_run, live(client, step.pipeline_run).headers["ETag"]) for _ in range(2)]
+    assert 304 in {each.status_code for each in tries}
+    etag = tries[-1].headers["ETag"]
 
     say(step, "half way")
     answer = live(client, step.pipeline_run, etag)
