@@ -7,10 +7,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from config.admin_base import duration_text, row_link, row_url
 from config.canonical import content_hash
-from feedback.models import Evaluation, EvaluationItem
+from feedback.models import Evaluation, EvaluationItem, GroundTruth
 from feedback.models.evaluations import OUTCOME_COLOURS, STATUS_COLOURS
 from metrics.models import MetricDefinition
 from pipelines.admin.evaluation_judges import judges_of
@@ -19,6 +20,7 @@ from pipelines.review.evaluating.comparing import changes_of, in_order, pair_of
 from pipelines.review.evaluating.services import progress
 
 MOST_ITEMS = 100
+HASH_SHOWN = 12  # characters
 
 
 def etag_of(evaluation: Evaluation) -> str:
@@ -116,12 +118,21 @@ def _item(evaluation: Evaluation, item: EvaluationItem) -> dict[str, Any]:
             {"key": _short(key), "text": f"{score:.3f}", "colour": "default"} for key, score in in_order(new).items()
         ]
     return {
-        "link": row_link(item.ground_truth),
+        "link": _answer(item.ground_truth),
         "scores": scores,
         "change": None if item.change is None else f"{item.change:+.3f}",
         "run": _run(item.run_id, item.step_run_id),
         "baseline_run": _run(item.baseline_run_id, item.baseline_step_run_id) if evaluation.baseline else None,
     }
+
+
+def _answer(truth: GroundTruth) -> Any:
+    """A link to it that leaves room for the scores: its reference is a hash, which the title gives whole."""
+    hash_, slash, number = truth.reference_id.partition("/")
+    short = f"{hash_[:HASH_SHOWN]}…" if len(hash_) > HASH_SHOWN else hash_
+    told = f"{truth.scope} {short}{slash}{number} v{truth.version}"
+    link = '<a class="text-link" href="{}" title="{}">{}</a>'
+    return format_html(link, row_url(GroundTruth, truth.pk), truth, told)
 
 
 def _run(run_id: Any, step_run_id: Any) -> dict[str, Any] | None:

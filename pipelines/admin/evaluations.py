@@ -23,6 +23,12 @@ from pipelines.admin.evaluation_page import etag_of, load_page
 from pipelines.review.evaluating.services import RELATIONS, begin_evaluation, cancel_evaluation, carry_on
 
 PAGE = "admin/feedback/evaluation"
+LABELS = {
+    "truth_set": "Set",
+    "version": "Pipeline version",
+    "baseline_version": "Compare with",
+    "baseline_prompt": "Compare with",
+}
 
 
 @admin.register(Evaluation)
@@ -52,6 +58,9 @@ class EvaluationAdmin(GatedAdmin, BaseAdmin):
             },
         ),
     )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
+        return super().get_form(request, obj, change=change, labels=LABELS, **kwargs)
 
     @admin.display(description="Started", ordering="id")
     def started(self, obj: Evaluation) -> Any:

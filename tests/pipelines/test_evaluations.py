@@ -365,6 +365,29 @@ def test_the_page_cancels_and_carries_on(
     assert "already ended as cancelled" in client.post(url("cancel", evaluation), follow=True).content.decode()
 
 
+def test_the_page_calls_an_answer_by_the_beginning_of_its_hash(client: Client, boss: User) -> None:
+    [version] = versions(RIGHT)
+    evaluation = services.carry(services.start_evaluation(truth_set=truths(1), version=version).pk)
+    truth = evaluation.items.get().ground_truth
+
+    shown = client.get(url("change", evaluation)).content.decode()
+
+    assert f'title="{truth}">first {truth.reference_id[:12]}… v1</a>' in shown
+
+
+def test_the_form_says_what_is_compared_with_what(client: Client, boss: User) -> None:
+    form = client.get(reverse("admin:feedback_evaluation_add")).context["adminform"].form
+
+    labels = {name: field.label for name, field in form.fields.items()}
+    assert labels == {
+        "truth_set": "Set",
+        "version": "Pipeline version",
+        "baseline_version": "Compare with",
+        "prompt": "Prompt",
+        "baseline_prompt": "Compare with",
+    }
+
+
 def test_the_page_is_read_only_without_the_permission(client: Client) -> None:
     evaluation = started(1)
     reader = factories.UserFactory(is_staff=True)
