@@ -5,17 +5,7 @@ CREATE OR REPLACE FUNCTION config_api_keys(beginning text) RETURNS SETOF jsonb L
 BEGIN
     RETURN QUERY SELECT to_jsonb(k) || jsonb_build_object(
         'user', to_jsonb(u),
-        'permissions', ARRAY(
-            SELECT t.app_label || '.' || p.codename
-            FROM (
-                SELECT o.permission_id FROM auth_user_user_permissions o WHERE o.user_id = u.id
-                UNION
-                SELECT g.permission_id FROM auth_group_permissions g
-                JOIN auth_user_groups m ON m.group_id = g.group_id WHERE m.user_id = u.id
-            ) held
-            JOIN auth_permission p ON p.id = held.permission_id
-            JOIN django_content_type t ON t.id = p.content_type_id
-        )
+        'permissions', config_permissions(u.id)
     )
     FROM knox_authtoken k
     JOIN auth_user u ON u.id = k.user_id
