@@ -85,7 +85,7 @@ OUTPUT = (
 ANSWERS = """
 SELECT item_id, reviewer_id, slot, verdict, answers FROM feedback_reviewanswer answer
 JOIN feedback_reviewassignment assignment ON assignment.id = answer.assignment_id
-JOIN feedback_reviewitem item ON item.id = assignment.item_id WHERE queue_id = %s
+JOIN feedback_reviewitem item ON item.id = assignment.item_id WHERE item.queue_id = %s
 """
 Plain = psycopg.Connection[tuple[Any, ...]]
 
