@@ -74,7 +74,7 @@ def ids(db: None) -> dict[str, str]:
     """An id of a row for the single read of each kind."""
     said = review()
     step = StepRunFactory(completed=True, pipeline_run__finished=True)
-    IRArtifactFactory(step_run=step)
+    IRArtifactFactory(step_run=step, ir_json={"module": {"name": "hero", "css": ""}, "renderedHtml": "<p>Hello</p>"})
     MetricResultFactory(step_run=step)
     StepOutputLinkFactory(step_run=step, target_type="GeneratedArtifact", target_id=said.artifact_id)
     default_storage.save(f"{said.artifact.content_url}/hero.module/meta.json", ContentFile(b"{}"))
