@@ -218,6 +218,7 @@ REDACTION_PHONE_REGIONS: list[str] = value("REDACTION_PHONE_REGIONS")
 REDACTION_PRESIDIO: bool = value("REDACTION_PRESIDIO")
 REVIEW_ENABLED: bool = value("REVIEW_ENABLED")
 FEATURE_DECIDER = "monitoring.flags.is_on"
+TRUTH_RULE = "pipelines.review.truth_rules.begin_check"
 ALERT_WEBHOOK: str = value("ALERT_WEBHOOK")
 if ALERT_WEBHOOK and not ALERT_WEBHOOK.startswith(("http://", "https://")):
     raise ImproperlyConfigured("ALERT_WEBHOOK must be an http or https address.")
