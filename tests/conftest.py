@@ -35,7 +35,7 @@ gc.disable()
 
 def pytest_collection_finish() -> None:
     gc.freeze()
-    # What one test makes is garbage as a whole, and soon; migrating by itself was a quarter garbage collections.
+    # What one test makes is garbage as a whole, and soon.
     gc.set_threshold(50_000)
     gc.enable()
 
