@@ -71,6 +71,15 @@ def test_the_admins_form_refuses_it_too(client: Client) -> None:
     assert GroundTruth.objects.get().data == RIGHT
 
 
+def test_while_review_is_off_the_form_takes_what_it_took_before(client: Client, settings: LazySettings) -> None:
+    settings.REVIEW_ENABLED = False
+    client.force_login(factories.UserFactory(is_superuser=True, is_staff=True))
+    form = {"scope": "first", "reference_id": "home", "version": 1, "data": json.dumps(WRONG), "provenance": "{}"}
+
+    assert client.post(reverse("admin:feedback_groundtruth_add"), form).status_code == 302
+    assert GroundTruth.objects.get().data == WRONG
+
+
 def test_an_import_says_which_lines_break_the_schema(tmp_path: Path, roles: dict[str, APIClient]) -> None:
     lines = [{"scope": "first", "referenceId": str(n), "version": 1, "data": {"n": n}} for n in (1, "two", 3, "four")]
     text = "".join(f"{json.dumps(line)}\n" for line in lines)
