@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 from django.db import connection
 
 from config.models import first_uuid7
 from monitoring.alert_rules import Reading
 from monitoring.figures import By, Figures, Report, pipeline_hours, report
+from monitoring.histogram import added
 from monitoring.models import Alert, TestRun
 from monitoring.models.alerts import Watched
 from monitoring.rollups import SQL
@@ -152,5 +152,4 @@ def _added(parts: Sequence[Figures]) -> Figures:
     for part in parts:
         for name, value in part.sums.items():
             sums[name] = sums.get(name, 0) + (value or 0)
-    histograms = [part.latencies for part in parts if part.latencies]
-    return Figures(sums=sums, latencies=np.sum(histograms, axis=0).tolist() if histograms else ())
+    return Figures(sums=sums, latencies=added([part.latencies for part in parts if part.latencies]))

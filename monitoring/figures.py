@@ -1,13 +1,12 @@
 """What test runs add up to in a window of time, by prompt, model, hour, day or week, exact to the last commit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, cast
 
 from django.db import connection
-from pgvector import Vector
 
 from monitoring.histogram import percentiles
 from monitoring.models import RunRollup, TestRun
@@ -17,6 +16,7 @@ from monitoring.windows import Window
 By = Literal["prompt", "model", "hour", "day", "week"]
 STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 MOST_GROUPS = 200
+VECTOR_HEADER = 4  # bytes that vector_send puts before the counts
 SLICES = {
     (False, False): RunRollup.Slice.ALL,
     (True, False): RunRollup.Slice.PROMPT,
@@ -30,10 +30,13 @@ STATEMENTS = {kind: statement("figures", measures) for kind, measures in MEASURE
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The sums of a group of runs, and what follows from them. Shares are from 0 to 1; None where nothing tells."""
+    """The sums of a group of runs, and what follows from them. Shares are from 0 to 1; None where nothing tells.
+
+    ``latencies`` is a histogram as ``monitoring.histogram`` packs it, empty where no run was timed.
+    """
 
     sums: dict[str, Any] = field(default_factory=dict)
-    latencies: Sequence[float] = ()
+    latencies: bytes = b""
 
     def count(self, measure: str) -> int:
         counted: int = self.sums.get(measure) or 0
@@ -69,11 +72,7 @@ class Figures:
 
     def latency_ms(self, percent: int) -> float | None:
         """A percentile, to within ``histogram.ACCURACY``."""
-        return self.latencies_ms([percent])[0]
-
-    def latencies_ms(self, percents: Iterable[int]) -> list[float | None]:
-        """As ``latency_ms``, for several at once."""
-        return percentiles(self.latencies, percents)
+        return percentiles([self.latencies], [percent])[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +146,14 @@ def _rows(sql: str, params: dict[str, Any]) -> list[tuple[str, Figures]]:
 
 def _group(sums: dict[str, Any]) -> tuple[str, Figures]:
     vector = sums.pop("latencies")
-    return sums.pop("key"), Figures(latencies=Vector.from_binary(vector).to_list() if vector else (), sums=sums)
+    return sums.pop("key"), Figures(latencies=vector[VECTOR_HEADER:] if vector else b"", sums=sums)
 
 
 def _periods(window: Window, by: By) -> Iterator[str]:
-    period = _beginning(window.start.astimezone(UTC), by)
-    while period < window.stop:
-        yield f"{period:%Y-%m-%dT%H:%M:%SZ}"
+    period, stop = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.stop))
+    period = _beginning(period, by)
+    while period < stop:
+        yield f"{period.isoformat()}Z"
         period += STEPS[by]
 
 

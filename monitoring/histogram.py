@@ -6,9 +6,10 @@ The scheme is DDSketch's (Masson, Rim and Lee, VLDB 2019, section 2) with fixed 
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 ACCURACY = 0.05  # the relative error of a percentile, at most
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
@@ -32,14 +33,30 @@ def value_of(bucket: int) -> float:
     return LONGEST_MS if bucket == BUCKETS - 1 else 2 * GAMMA**bucket / (GAMMA + 1)
 
 
-def percentiles(counts: Sequence[float], percents: Iterable[int]) -> list[float | None]:
-    """For each of ``percents`` (1 to 100) the smallest latency in ms that so many of all do not exceed.
+VALUES = np.array([value_of(bucket) for bucket in range(BUCKETS)])
+PACKED = np.dtype(">f4")  # as pgvector sends them
+NOTHING = bytes(BUCKETS * PACKED.itemsize)
+
+
+def percentiles(histograms: Sequence[bytes], percents: Sequence[int]) -> list[list[float | None]]:
+    """For each histogram and each of ``percents`` (1 to 100) the smallest latency in ms that so many do not exceed.
 
     The nearest rank, as PostgreSQL's ``percentile_disc``, to within ``ACCURACY`` of it; 1 ms for all below 1 ms, and
-    ``LONGEST_MS`` for all above. None where there is no latency.
+    ``LONGEST_MS`` for all above. None where there is no latency. A histogram is its counts, packed, or empty.
     """
-    reached = list(accumulate(counts))
-    total = int(reached[-1]) if reached else 0
-    if not total:
-        return [None for _ in percents]
-    return [value_of(bisect_left(reached, -(-percent * total // 100))) for percent in percents]
+    reached = _counts(histograms).cumsum(axis=1)
+    totals = reached[:, -1].astype(np.int64)
+    ranks = -(-np.outer(totals, percents) // 100)
+    found = VALUES[(reached[:, None, :] < ranks[:, :, None]).sum(axis=2).clip(max=BUCKETS - 1)].tolist()
+    return [row if total else [None] * len(row) for row, total in zip(found, totals.tolist(), strict=True)]
+
+
+def added(histograms: Sequence[bytes]) -> bytes:
+    """The histogram of all together."""
+    packed: bytes = _counts(histograms).sum(axis=0).astype(PACKED).tobytes()
+    return packed
+
+
+def _counts(histograms: Sequence[bytes]) -> NDArray[np.float64]:
+    packed = b"".join([each or NOTHING for each in histograms])
+    return np.frombuffer(packed, PACKED).reshape(len(histograms), BUCKETS).astype(np.float64)

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 from config.permissions import holds
 from monitoring.alerts import open_firings
 from monitoring.api import filters, queries, serializers
-from monitoring.api.bodies import ai_body, quality_body
+from monitoring.api.bodies import ai_bodies, quality_bodies
 from monitoring.api.pagination import BeganPagination
 from monitoring.figures import prompt_names, report
 from monitoring.models import Alert, AlertFiring, TestResult, TestRun
@@ -82,14 +82,14 @@ class QualityTrendsView(APIView):
         interval = query["interval"]
         window = queries.window_of(query, queries.SPANS[interval])
         found = report(window, by=interval, kind=TestRun.Type.QUALITY, **_narrowed(query))
-        points = [{"start": start, **quality_body(figures)} for start, figures in found.groups.items()]
+        total, *bodies = quality_bodies([found.total, *found.groups.values()])
         return Response(
             {
                 "interval": interval,
                 "from": window.start,
                 "to": window.stop,
-                "total": quality_body(found.total),
-                "points": points,
+                "total": total,
+                "points": [{"start": start, **body} for start, body in zip(found.groups, bodies, strict=True)],
             }
         )
 
@@ -106,15 +106,16 @@ class AIMetricsView(APIView):
         window = queries.window_of(query, queries.SPANS["day"])
         found = report(window, by=grouping, kind=TestRun.Type.AI, **_narrowed(query))
         names = prompt_names(found.groups) if grouping == "prompt" else {}
+        total, *bodies = ai_bodies([found.total, *found.groups.values()])
         groups = [
-            {"key": key, "name": names.get(key, key), **ai_body(figures)} for key, figures in found.groups.items()
+            {"key": key, "name": names.get(key, key), **body} for key, body in zip(found.groups, bodies, strict=True)
         ]
         return Response(
             {
                 "groupBy": grouping,
                 "from": window.start,
                 "to": window.stop,
-                "total": ai_body(found.total),
+                "total": total,
                 "groups": groups,
                 "leftOut": found.left_out,
             }

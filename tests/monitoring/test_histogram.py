@@ -1,6 +1,7 @@
 """Latencies on a log scale: percentiles are right to within the accuracy, in Python as in PostgreSQL."""
 
 import math
+import struct
 from collections import Counter
 
 import pytest
@@ -8,21 +9,21 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.histogram import ACCURACY, BUCKETS, LONGEST_MS, bucket_of, percentiles, value_of
+from monitoring.histogram import ACCURACY, BUCKETS, LONGEST_MS, added, bucket_of, percentiles, value_of
 
 latencies = st.floats(min_value=1, max_value=LONGEST_MS)
 
 
-def histogram(values: list[float]) -> list[int]:
+def histogram(values: list[float]) -> bytes:
     counts = Counter(map(bucket_of, values))
-    return [counts[bucket] for bucket in range(BUCKETS)]
+    return struct.pack(f">{BUCKETS}f", *(counts[bucket] for bucket in range(BUCKETS)))
 
 
 @given(st.lists(latencies, min_size=1, max_size=200), st.integers(1, 100))
 def test_a_percentile_is_within_the_accuracy_of_the_nearest_rank(values: list[float], percent: int) -> None:
     exact = sorted(values)[-(-percent * len(values) // 100) - 1]
 
-    [found] = percentiles(histogram(values), [percent])
+    [[found]] = percentiles([histogram(values)], [percent])
 
     assert found is not None
     assert math.isclose(found, exact, rel_tol=ACCURACY * 1.0001)
@@ -30,9 +31,16 @@ def test_a_percentile_is_within_the_accuracy_of_the_nearest_rank(values: list[fl
 
 @given(st.lists(latencies), st.lists(latencies))
 def test_histograms_add_up(some: list[float], others: list[float]) -> None:
-    added = [a + b for a, b in zip(histogram(some), histogram(others), strict=True)]
+    assert added([histogram(some), histogram(others)]) == histogram(some + others)
 
-    assert added == histogram(some + others)
+
+@given(st.lists(st.lists(latencies, max_size=20), max_size=5), st.lists(st.integers(1, 100), max_size=4))
+def test_many_histograms_are_read_as_each_alone(many: list[list[float]], percents: list[int]) -> None:
+    packed = [histogram(values) for values in many]
+
+    together = percentiles(packed, percents)
+
+    assert together == [[percentiles([one], [percent])[0][0] for percent in percents] for one in packed]
 
 
 @given(st.floats(min_value=0, allow_nan=False))
@@ -41,14 +49,13 @@ def test_every_latency_has_a_bucket(latency: float) -> None:
 
 
 def test_the_ends_hold_what_is_beyond_them() -> None:
-    assert percentiles(histogram([0, 0.2]), [50]) == [1]
-    assert percentiles(histogram([LONGEST_MS * 9]), [50]) == [LONGEST_MS]
+    assert percentiles([histogram([0, 0.2]), histogram([LONGEST_MS * 9])], [50]) == [[1], [LONGEST_MS]]
     assert LONGEST_MS > 2 * 60 * 60 * 1000
 
 
 def test_nothing_has_no_percentile() -> None:
-    assert percentiles([], [50]) == [None]
-    assert percentiles([0] * BUCKETS, [99]) == [None]
+    assert percentiles([b"", histogram([]), histogram([5])], [99]) == [[None], [None], [pytest.approx(5, rel=ACCURACY)]]
+    assert percentiles([], [99]) == []
 
 
 @pytest.mark.django_db
