@@ -15,7 +15,7 @@ def score_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
     """
     scores = judgement.get("scores")
     found = {**(scores if isinstance(scores, dict) else {}), "overall": judgement.get("overall")}
-    columns: dict[str, Any] = {f"score_{name}": found[name] for name in SCORES if _is_score(found.get(name))}
+    columns: dict[str, Any] = {f"score_{name}": found[name] for name in SCORES if is_score(found.get(name))}
     grade = judgement.get("grade")
     if isinstance(grade, str) and len(grade) <= LONGEST_GRADE:
         columns["grade"] = grade
@@ -27,5 +27,6 @@ def validation_columns(*, passed: bool | None, error_count: int) -> dict[str, An
     return {"validation_passed": passed, "error_count": None if passed is None else error_count}
 
 
-def _is_score(value: Any) -> bool:
+def is_score(value: Any) -> bool:
+    """Whether it is a number from 0 to 100; whoever wrote the document may have put anything there."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
