@@ -138,11 +138,11 @@ class _Keeper:
                 connection.close()
 
     def _look_after(self, attempts: Sequence[Attempt]) -> None:
-        tokens = [attempt.claim.token for attempt in attempts]
+        claims = [attempt.claim for attempt in attempts]
         if time.monotonic() - self._renewed_at >= settings.PIPELINE_LEASE_MS / 4000:
-            store.renew(tokens, settings.PIPELINE_LEASE_MS)
+            store.renew(claims, settings.PIPELINE_LEASE_MS)
             self._renewed_at = time.monotonic()
-        held = store.still_held(tokens)
+        held = store.still_held(claims)
         for attempt in attempts:
             if attempt.claim.token not in held and attempt in self.all():
                 attempt.let_go()
@@ -150,7 +150,7 @@ class _Keeper:
         for attempt in attempts:
             progress = attempt.take_progress()
             if progress is not None:
-                store.write_progress(attempt.claim.token, *progress)
+                store.write_progress(attempt.claim, *progress)
 
 
 _keeper = _Keeper()

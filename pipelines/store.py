@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import Any, LiteralString, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from monitoring import flags
-from pipelines.claims import Settlement
+from pipelines.claims import Claim, Settlement
 from pipelines.columns import of_columns
 from pipelines.models import PipelineDefinition, PipelineRun, StepLog, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
@@ -161,16 +161,24 @@ def given_up(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int, b
     return [(Item(key, index), pk, token, attempt, late) for key, index, pk, token, attempt, late in columns if token]
 
 
-def renew(tokens: Collection[uuid.UUID], milliseconds: int) -> None:
+def renew(claims: Collection[Claim], milliseconds: int) -> None:
     """Hold these attempts for so much longer, those of them that are still held."""
-    held = StepRun.objects.filter(lease_token__in=tokens, status=StepStatus.RUNNING)
-    held.update(lease_expires_at=Now() + timedelta(milliseconds=milliseconds))
+    _held(claims).update(lease_expires_at=Now() + timedelta(milliseconds=milliseconds))
 
 
-def still_held(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the attempts that nobody has taken back or cancelled."""
-    found = StepRun.objects.filter(lease_token__in=tokens).values_list("lease_token", flat=True)
+def still_held(claims: Collection[Claim]) -> set[uuid.UUID]:
+    """The tokens of those attempts that nobody has taken back or cancelled."""
+    found = _held(claims).values_list("lease_token", flat=True)
     return {token for token in found if token is not None}
+
+
+def _held(claims: Collection[Claim]) -> QuerySet[StepRun]:
+    """Found by their keys, as no index has the token: it would be written with each of a step's moves."""
+    return StepRun.objects.filter(
+        pk__in=[claim.step_run_id for claim in claims],
+        lease_token__in=[claim.token for claim in claims],
+        status=StepStatus.RUNNING,
+    )
 
 
 def runs_to_heal() -> list[uuid.UUID]:
@@ -207,8 +215,6 @@ def write_lines(lines: Sequence[Mapping[str, Any]]) -> None:
     StepLog.objects.bulk_create(StepLog(**line) for line in lines if line["step_run_id"] in known)
 
 
-def write_progress(token: uuid.UUID, done: int, total: int) -> None:
+def write_progress(claim: Claim, done: int, total: int) -> None:
     """How far an attempt says it is, while it is held."""
-    StepRun.objects.filter(lease_token=token).update(
-        progress_done=min(done, MAX_INT), progress_total=min(total, MAX_INT)
-    )
+    _held([claim]).update(progress_done=min(done, MAX_INT), progress_total=min(total, MAX_INT))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db import connection
+
 from ir_schemas.models import IRSchema
 from ir_schemas.services import activate_version as activate_schema
 from ir_schemas.services import create_version as create_schema
@@ -45,3 +47,20 @@ def run(version: PipelineVersion, **arguments: Any) -> PipelineRun:
 def statuses(run: PipelineRun) -> dict[str, str]:
     """The status of each step run, by node key, or ``key[index]``."""
     return {str(step_run): step_run.status for step_run in StepRun.objects.filter(pipeline_run=run)}
+
+
+def many_step_runs(run: PipelineRun, count: int = 20_000, *, status: str = "completed") -> None:
+    """So many rows that a plan which reads them all would cost more than one by index; ``run`` has one to copy."""
+    made = {"id": "gen_random_uuid()", "node_key": "'old'", "map_index": "n", "status": "%s"}
+    made |= {"lease_token": "NULL", "lease_expires_at": "NULL", "deadline": "NULL", "ready_at": "now()"}
+    made["finished_at"] = "now()" if status == "completed" else "NULL"
+    columns = [field.column for field in StepRun._meta.concrete_fields]
+    chosen = ", ".join(made.get(column, f's."{column}"') for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO pipelines_steprun ({', '.join(columns)}) "  # noqa: S608 - of columns of our own
+            f"SELECT {chosen} FROM generate_series(1, %s) n, "
+            "(SELECT * FROM pipelines_steprun WHERE pipeline_run_id = %s LIMIT 1) s",
+            [status, count, run.pk],
+        )
+        cursor.execute("ANALYZE pipelines_steprun")

@@ -9,11 +9,14 @@ from django.db import connection
 
 from ir_schemas.models import IRArtifact
 from monitoring.models import TestRun
-from pipelines import engine
+from pipelines import engine, store
+from pipelines.conductor import Conductor
 from pipelines.executors import inline
 from pipelines.models import PipelineRun, StepLog, StepRun
+from pipelines.scheduling import Item
 from tests.pipelines import building, example_steps
 from tests.pipelines.example_steps import HANDLERS
+from tests.queries import plans_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +126,23 @@ def test_a_process_is_killed_when_its_run_is_cancelled() -> None:
 
     run.refresh_from_db()
     assert run.status == PipelineRun.Status.CANCELLED
+
+
+def test_looking_after_an_attempt_reads_no_other_rows_however_many_there_are() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a"}))
+    claims = Conductor.of(run.pk).claim([Item("a")])
+    building.many_step_runs(run)
+
+    def look_after() -> None:
+        store.renew(claims, 60_000)
+        assert store.still_held(claims) == {claims[0].token}
+        store.write_progress(claims[0], 3, 10)
+
+    plans = plans_of(look_after)
+
+    assert len(plans) == 3
+    assert all("Index Scan" in plan and "Seq Scan" not in plan for plan in plans), plans
+    assert StepRun.objects.get(node_key="a").progress_done == 3
 
 
 class carried:  # noqa: N801 - reads as a phrase
