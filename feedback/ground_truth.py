@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from feedback.errors import SetFrozen, SetInUse
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewFeedback
+from feedback.provenance import check_provenance
 from feedback.truth_rules import begin_check
 
 
@@ -49,7 +50,8 @@ def add_version(
 def write_version(
     *, scope: str, reference_id: str, data: Any, provenance: Mapping[str, Any], created_by: User
 ) -> GroundTruth:
-    """The next version of an answer, as somebody wrote it. Raises ``TruthInvalid``."""
+    """The next version of an answer, as somebody wrote it. Raises ``TruthInvalid``, and ``check_provenance``'s."""
+    check_provenance(provenance)
     begin_check()(scope, data)
     return add_version(scope=scope, reference_id=reference_id, data=data, provenance=provenance, created_by=created_by)
 

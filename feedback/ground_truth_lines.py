@@ -12,9 +12,11 @@ from django.db.models import QuerySet
 
 from config.canonical import canonical_json, content_hash
 from config.jsonl import LineFault, read_line
+from config.problems import InvalidInput
 from feedback.errors import ImportRefused, TruthInvalid
 from feedback.ground_truth import put_into_set
 from feedback.models import GroundTruth, GroundTruthSet
+from feedback.provenance import check_provenance
 from feedback.truth_rules import Check, begin_check
 
 MOST_LINES = 10_000
@@ -111,4 +113,8 @@ def _keep(document: dict[str, Any], check: Check) -> tuple[GroundTruth, bool]:
             check(truth.scope, document["data"])
         except TruthInvalid as refusal:
             raise LineFault(f"data: {refusal.message}") from refusal
+        try:
+            check_provenance(truth.provenance)
+        except InvalidInput as refusal:
+            raise LineFault(refusal.message.rstrip(".")) from refusal
     return truth, is_new

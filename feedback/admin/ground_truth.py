@@ -19,6 +19,7 @@ from feedback import ground_truth
 from feedback.admin.gate import GatedAdmin
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
 from feedback.permissions import CURATE
+from feedback.provenance import check_provenance
 from feedback.truth_rules import begin_check
 from metrics.documents import differences
 
@@ -72,6 +73,7 @@ class GroundTruthAdmin(BaseAdmin):
 
     def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
         if features.is_open(request, features.REVIEW):
+            check_provenance(obj.provenance)
             begin_check()(obj.scope, obj.data)
         obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)

@@ -55,7 +55,12 @@ class NewGroundTruthSerializer(serializers.Serializer[Any]):
     data = serializers.JSONField(  # type: ignore[assignment]
         help_text="The answer. It must fit a schema in force for the scope, if there is one."
     )
-    provenance = serializers.DictField(required=False, default=dict, help_text="Where it is from, in your words.")
+    provenance = serializers.DictField(
+        required=False,
+        default=dict,
+        help_text="Where it is from, in your words. Evaluations read `designSplitId`, a UUID, and `inputs`, an object: "
+        "what the run began with.",
+    )
 
 
 class GroundTruthSetSerializer(serializers.ModelSerializer[GroundTruthSet]):
@@ -120,7 +125,7 @@ class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
             201: GroundTruthSerializer,
             400: OpenApiResponse(
                 description="It breaks the schemas in force for its scope: `ground-truth-invalid`, with the places in "
-                "`errors`."
+                "`errors`; or its provenance has a `designSplitId` that is no UUID, or `inputs` that are no object."
             ),
         },
     )

@@ -135,6 +135,14 @@ GOOD = {"scope": "split", "referenceId": "a", "version": 1, "data": {}}
         (json.dumps({**GOOD, "scope": ""}).encode(), "scope must be a text of 1 to 80"),
         (json.dumps({**GOOD, "version": True}).encode(), "version must be a whole number"),
         (json.dumps({**GOOD, "provenance": []}).encode(), "provenance must be an object"),
+        (
+            json.dumps({**GOOD, "version": 2, "provenance": {"designSplitId": "my page"}}).encode(),
+            "/provenance/designSplitId: Give the id of a design",
+        ),
+        (
+            json.dumps({**GOOD, "version": 2, "provenance": {"inputs": ["a"]}}).encode(),
+            "/provenance/inputs: Give the inputs of the run as an object",
+        ),
         (json.dumps({**GOOD, "data": {"other": 1}}).encode(), "is there with other data"),
     ],
 )
@@ -149,6 +157,41 @@ def test_one_bad_line_keeps_all_out(tmp_path: Path, line: bytes, reason: str) ->
     assert reason in str(error.value)
     assert not GroundTruth.objects.exists()
     assert not GroundTruthSet.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("provenance", "places"),
+    [
+        ({"designSplitId": "my page"}, ["/provenance/designSplitId"]),
+        ({"designSplitId": 7, "inputs": "text"}, ["/provenance/designSplitId", "/provenance/inputs"]),
+        ({"inputs": [1]}, ["/provenance/inputs"]),
+    ],
+)
+def test_provenance_that_evaluations_cannot_read_is_refused(provenance: Any, places: list[str]) -> None:
+    writer = APIClient()
+    writer.force_authenticate(UserFactory(is_superuser=True))
+
+    answer = writer.post("/api/ground-truth", {**GOOD, "provenance": provenance}, "json")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-input")
+    assert [each["path"] for each in answer.json()["errors"]] == places
+    assert not GroundTruth.objects.exists()
+    kept = {"inputs": {"n": 1}, "designSplitId": None, "note": "my page"}
+    assert (
+        writer.post(
+            "/api/ground-truth", {"scope": "s", "referenceId": "a", "data": 1, "provenance": kept}, "json"
+        ).status_code
+        == 201
+    )
+
+
+def test_the_admin_refuses_provenance_that_evaluations_cannot_read(boss: User, client: Client) -> None:
+    form = {"scope": "s", "reference_id": "a", "version": 1, "data": "7", "provenance": '{"inputs": ["a"]}'}
+
+    page = client.post("/admin/feedback/groundtruth/add/", form).content.decode()
+
+    assert "/provenance/inputs: Give the inputs of the run as an object" in page
+    assert not GroundTruth.objects.exists()
 
 
 def test_a_text_that_only_looks_like_an_escape_is_taken(tmp_path: Path) -> None:
