@@ -12,15 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
+from config.canonical import content_hash
 from feedback import ground_truth
-from feedback.models import Evaluation, EvaluationItem
+from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
 from metrics.models import MetricResult
 from pipelines.executors import duties, inline
 from pipelines.models import AIProcess, AIPrompt, PipelineRun, PipelineVersion, StepDefinition, StepVersion
 from pipelines.models.runs import RunStatus
 from pipelines.review.evaluating import services
 from tests import factories
-from tests.pipelines.building import pipeline
+from tests.pipelines.building import PAGE, pipeline, run
 from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.truths import RIGHT, truths
 
@@ -166,6 +167,91 @@ def test_one_that_crashes_does_not_hold_up_the_others() -> None:
     bad.refresh_from_db()
     assert (bad.status, bad.error["code"]) == ("failed", "evaluation-crashed")
     assert PipelineRun.objects.get().run_group_id == good.pk
+
+
+def one_truth(**more: Any) -> GroundTruthSet:
+    """A set with an answer to the inputs ``{"n": 0}``, as it may have been kept before provenance was checked."""
+    given = {"scope": "first", "reference_id": content_hash({"n": 0}), "data": RIGHT, "provenance": {}, **more}
+    truth_set: GroundTruthSet = factories.GroundTruthSetFactory(key="home")
+    truth = factories.GroundTruthFactory(**given)
+    ground_truth.put_into_set(truth_set=truth_set, truths=[truth])
+    return truth_set
+
+
+@pytest.mark.parametrize("inputs", [["a"], "text", 7])
+def test_inputs_that_no_run_can_begin_with_are_refused_by_name(api: APIClient, inputs: Any) -> None:
+    versions(RIGHT, RIGHT)
+    truth = one_truth(provenance={"inputs": inputs}).members.get()
+
+    refused = api.post("/api/evaluations", BODY, "json")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "ground-truth-not-evaluable")
+    assert f"The provenance of {truth} has inputs that are no object" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("provenance", [{"designSplitId": "my page"}, {"designSplitId": 7}, ["a"], "text"])
+def test_provenance_that_names_no_design_leaves_the_latest(api: APIClient, provenance: Any) -> None:
+    run(versions(RIGHT, RIGHT)[0], design=PAGE)
+    one_truth(reference_id=PAGE.sha256, provenance=provenance)
+
+    made = api.post("/api/evaluations", BODY, "json")
+
+    assert made.status_code == 201, made.json()
+    done = services.carry(uuid.UUID(made.json()["id"]))
+    assert (done.status, done.report["withoutOutput"]) == ("completed", 0)
+
+
+def test_a_number_that_only_looks_like_one_is_no_item(api: APIClient) -> None:
+    [version] = versions(RIGHT)
+    reference = content_hash({"n": 0})
+    truth_set = one_truth(reference_id=f"{reference}/²", provenance={"inputs": {"n": 0}})
+
+    done = services.carry(services.start_evaluation(truth_set=truth_set, version=version).pk)
+
+    assert done.status == "completed"
+
+
+def test_a_design_that_storage_lost_ends_it_in_words() -> None:
+    [version] = versions(RIGHT)
+    design = run(version, design=PAGE).design_split
+    design.bundle.delete(save=False)
+    truth_set = one_truth(reference_id=PAGE.sha256)
+
+    done = services.carry(services.start_evaluation(truth_set=truth_set, version=version).pk)
+
+    assert (done.status, done.error["code"]) == ("failed", "ground-truth-not-evaluable")
+    assert f"The file of the design {design} of {truth_set.members.get()} can't be read" in done.error["message"]
+
+
+def test_a_design_that_storage_lost_is_taken_from_a_later_run() -> None:
+    [version] = versions(RIGHT)
+    design = run(version, design=PAGE).design_split
+    truth_set = one_truth(reference_id=PAGE.sha256, provenance={"designSplitId": str(design.pk)})
+    design.bundle.delete(save=False)
+    run(version, design=PAGE)
+
+    assert services.carry(services.start_evaluation(truth_set=truth_set, version=version).pk).status == "completed"
+
+
+def test_one_that_crashes_where_there_are_no_workers_ends_in_words() -> None:
+    evaluation = started(1)
+    EvaluationItem.objects.filter(evaluation=evaluation).update(reference="not the answer's")
+
+    done = services.carry(evaluation.pk)
+
+    assert (done.status, done.error["code"]) == ("failed", "evaluation-crashed")
+
+
+def test_one_that_fails_ends_its_runs() -> None:
+    evaluation = started(2)
+    [run_id] = services.advance(evaluation.pk, most=1)
+    StepVersion.objects.filter(step__key="emit").update(version=9)
+
+    assert services.advance(evaluation.pk, most=2) == []
+
+    evaluation.refresh_from_db()
+    assert (evaluation.status, evaluation.error["code"]) == ("failed", "dag-invalid")
+    assert PipelineRun.objects.get(pk=run_id).status == RunStatus.CANCELLED
 
 
 def prompts() -> list[AIPrompt]:

@@ -1,16 +1,23 @@
 """What the runs of an evaluation begin with."""
 
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from config.canonical import content_hash
+from config.texts import as_uuid
 from feedback.models import GroundTruth
+from feedback.provenance import recorded
+from pipelines.designs.bundle import DesignBundle
+from pipelines.designs.intake import open_bundle
 from pipelines.errors import NotEvaluable
 from pipelines.models import DesignSplit
 
 MOST_NAMED = 5
+MOST_OPENED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,14 @@ def reference_of(truth: GroundTruth) -> str:
 def index_of(truth: GroundTruth) -> int | None:
     """The item of a ``forEach`` that it is the answer for."""
     index = truth.reference_id.partition("/")[2]
-    return int(index) if index.isdigit() else None
+    return int(index) if index.isascii() and index.isdigit() else None
 
 
 def inputs_of(truths: Iterable[GroundTruth]) -> dict[str, Input]:
-    """By reference. Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database."""
+    """By reference.
+
+    Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database or cannot be used.
+    """
     by_reference: dict[str, list[GroundTruth]] = defaultdict(list)
     for truth in truths:
         by_reference[reference_of(truth)].append(truth)
@@ -49,19 +59,44 @@ def inputs_of(truths: Iterable[GroundTruth]) -> dict[str, Input]:
     return {reference: given for reference, given in found.items() if given is not None}
 
 
+def bundle_of(given: Input, truth: GroundTruth) -> DesignBundle | None:
+    """The design, from whichever of its rows storage still has the file. Raises ``NotEvaluable`` where it has none."""
+    if given.design is None:
+        return None
+    others = DesignSplit.objects.filter(sha256=given.design.sha256).exclude(pk=given.design.pk).order_by("-pk")
+    for design in chain([given.design], others[:MOST_OPENED]):
+        try:
+            return open_bundle(design)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            continue
+    raise NotEvaluable(
+        f"The file of the design {given.design} of {truth} can't be read from storage. Run a pipeline on the design "
+        "once, or take the answer out of the set."
+    )
+
+
 def _designs(truths: Mapping[str, Sequence[GroundTruth]]) -> dict[str, DesignSplit]:
     """The design of each hash: the one the answer was given on where it is still here, else the latest."""
-    recorded = [each.provenance.get("designSplitId") for several in truths.values() for each in several]
+    named = [str(recorded(each.provenance).get("designSplitId")) for several in truths.values() for each in several]
     stored = DesignSplit.objects.filter(sha256__in=truths)
     latest = stored.order_by("sha256", "-pk").distinct("sha256")
-    of_the_answer = stored.filter(pk__in=filter(None, recorded)).order_by("pk")
+    of_the_answer = stored.filter(pk__in=filter(None, map(as_uuid, named))).order_by("pk")
     return {design.sha256: design for design in (*latest, *of_the_answer)}
 
 
 def _input(reference: str, truths: Sequence[GroundTruth], designs: Mapping[str, DesignSplit]) -> Input | None:
-    inputs: dict[str, Any] = next(
-        (truth.provenance["inputs"] for truth in truths if truth.provenance.get("inputs")), {}
-    )
+    inputs = next(filter(None, map(_inputs_of, truths)), {})
     if reference in designs:
         return Input(designs[reference], inputs)
     return Input(None, inputs) if content_hash(inputs) == reference else None
+
+
+def _inputs_of(truth: GroundTruth) -> dict[str, Any]:
+    """What its run began with; nothing where nothing is recorded."""
+    inputs = recorded(truth.provenance).get("inputs") or {}
+    if not isinstance(inputs, dict):
+        raise NotEvaluable(
+            f"The provenance of {truth} has inputs that are no object, so no run can begin with them. Take it out of "
+            "the set, and add its next version with the inputs as an object."
+        )
+    return inputs

@@ -2,7 +2,8 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,14 +16,13 @@ from config import features
 from config.problems import DomainError
 from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
 from pipelines import engine
-from pipelines.designs.intake import open_bundle
 from pipelines.errors import EvaluationFinished, NotEvaluable, RunFinished
 from pipelines.executors import inline
 from pipelines.models import AIPrompt, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
 from pipelines.outages import OUTAGE
 from pipelines.review.evaluating.comparing import change_of, outcome_of, pair_of, report_of
-from pipelines.review.evaluating.inputs import inputs_of, reference_of
+from pipelines.review.evaluating.inputs import bundle_of, inputs_of, reference_of
 from pipelines.review.evaluating.scoring import score_items
 from pipelines.review.evaluating.sides import Side, sides_of
 from pipelines.switches import require_logging
@@ -122,7 +122,7 @@ def advance(evaluation_id: uuid.UUID, *, most: int = MOST_UNDER_WAY) -> list[uui
         while _start_next(evaluation, sides, most):
             pass
     except DomainError as refusal:
-        _fail(evaluation, {"code": refusal.code, "message": refusal.message})
+        _fail(evaluation_id, {"code": refusal.code, "message": refusal.message})
         return []
     under_way = [run_id for side in sides for run_id in _runs(evaluation, side)]
     if not under_way:
@@ -135,14 +135,18 @@ def carry(evaluation_id: uuid.UUID, observe: Observer | None = None) -> Evaluati
 
     That is unfinished where a run waits for a person. ``observe`` is told how many runs of how many are scored.
     """
-    while True:
-        under_way = advance(evaluation_id, most=1)
+    goes_on = True
+    while goes_on:
+        goes_on = False
+        under_way: list[uuid.UUID] = []
+        with _ending_what_crashes(evaluation_id):
+            under_way = advance(evaluation_id, most=1)
         evaluation = Evaluation.objects.select_related(*RELATIONS).get(pk=evaluation_id)
         if observe is not None:
             observe(*progress(evaluation))
-        carried = [inline.carry(run_id) for run_id in under_way]
-        if not any(run.is_finished for run in carried):
-            return evaluation
+        with _ending_what_crashes(evaluation_id):
+            goes_on = any(run.is_finished for run in [inline.carry(run_id) for run_id in under_way])
+    return Evaluation.objects.select_related(*RELATIONS).get(pk=evaluation_id)
 
 
 def look() -> None:
@@ -150,22 +154,18 @@ def look() -> None:
     found = Evaluation.objects.filter(status=Evaluation.Status.RUNNING).select_related("started_by").order_by("pk")
     for evaluation in found[:MOST_AT_ONCE]:
         if features.is_on(features.REVIEW, evaluation.started_by):
-            _try(evaluation)
+            with _ending_what_crashes(evaluation.pk):
+                advance(evaluation.pk)
 
 
 def cancel_evaluation(evaluation: Evaluation) -> Evaluation:
     """End it, and its runs that are under way. Raises ``EvaluationFinished``."""
     with transaction.atomic():
-        locked = _lock(evaluation)
+        locked = _lock(evaluation.pk)
         if locked.is_finished:
             raise EvaluationFinished(f"It has already ended as {locked.status}; there is nothing to cancel.")
         _end(locked, Evaluation.Status.CANCELLED)
-    runs = PipelineRun.objects.filter(run_group_id=evaluation.pk, status=RunStatus.RUNNING)
-    for run_id in runs.values_list("pk", flat=True):
-        try:
-            engine.cancel(run_id=run_id)
-        except RunFinished:
-            continue
+    _cancel_runs(evaluation.pk)
     return Evaluation.objects.select_related(*RELATIONS).get(pk=evaluation.pk)
 
 
@@ -198,13 +198,13 @@ def _runs(evaluation: Evaluation, side: Side, **filters: Any) -> Any:
     return evaluation.items.filter(**begun, **filters).order_by().values_list(side.run, flat=True).distinct()
 
 
-def _lock(evaluation: Evaluation) -> Evaluation:
-    return Evaluation.objects.select_for_update().get(pk=evaluation.pk)
+def _lock(evaluation_id: uuid.UUID) -> Evaluation:
+    return Evaluation.objects.select_for_update().get(pk=evaluation_id)
 
 
 @transaction.atomic
 def _score(evaluation: Evaluation, side: Side, run_id: uuid.UUID) -> None:
-    _lock(evaluation)
+    _lock(evaluation.pk)
     mine = {side.run: run_id, f"{side.scores}__isnull": True}
     items = list(evaluation.items.filter(**mine).select_related("ground_truth"))
     score_items(items, side, run_id, evaluation.truth_set.key)
@@ -213,7 +213,7 @@ def _score(evaluation: Evaluation, side: Side, run_id: uuid.UUID) -> None:
 @transaction.atomic
 def _start_next(evaluation: Evaluation, sides: list[Side], most: int) -> bool:
     """Start the run of the next input that lacks one, of either side. False where none may be started now."""
-    if _lock(evaluation).is_finished:
+    if _lock(evaluation.pk).is_finished:
         return False
     if sum(_runs(evaluation, side).count() for side in sides) >= most:
         return False
@@ -228,7 +228,7 @@ def _start_next(evaluation: Evaluation, sides: list[Side], most: int) -> bool:
     given = inputs_of(truths)[item.reference]
     run = engine.start_run(
         version=side.version,
-        design=open_bundle(given.design) if given.design is not None else None,
+        design=bundle_of(given, truths[0]),
         inputs=given.inputs,
         params=side.params(),
         started_by=evaluation.started_by,
@@ -241,7 +241,7 @@ def _start_next(evaluation: Evaluation, sides: list[Side], most: int) -> bool:
 
 @transaction.atomic
 def _complete(evaluation: Evaluation) -> None:
-    locked = _lock(evaluation)
+    locked = _lock(evaluation.pk)
     has_baseline = locked.baseline_version_id is not None
     items = list(evaluation.items.all())
     unscored = [item for item in items if item.scores is None or (has_baseline and item.baseline_scores is None)]
@@ -256,11 +256,23 @@ def _complete(evaluation: Evaluation) -> None:
     _end(locked, Evaluation.Status.COMPLETED, report=report)
 
 
-@transaction.atomic
-def _fail(evaluation: Evaluation, error: dict[str, Any]) -> None:
-    locked = _lock(evaluation)
-    if not locked.is_finished:
+def _fail(evaluation_id: uuid.UUID, error: dict[str, Any]) -> None:
+    with transaction.atomic():
+        locked = _lock(evaluation_id)
+        if locked.is_finished:
+            return
         _end(locked, Evaluation.Status.FAILED, error=error)
+    _cancel_runs(evaluation_id)
+
+
+def _cancel_runs(evaluation_id: uuid.UUID) -> None:
+    """Once it has ended, so that no other run of it is started meanwhile."""
+    runs = PipelineRun.objects.filter(run_group_id=evaluation_id, status=RunStatus.RUNNING)
+    for run_id in runs.values_list("pk", flat=True):
+        try:
+            engine.cancel(run_id=run_id)
+        except RunFinished:
+            continue
 
 
 def _end(locked: Evaluation, status: Evaluation.Status, **more: Any) -> None:
@@ -269,12 +281,13 @@ def _end(locked: Evaluation, status: Evaluation.Status, **more: Any) -> None:
     locked.save(update_fields=["status", "finished_at", "outcome", "report", "error"])
 
 
-def _try(evaluation: Evaluation) -> None:
-    """Whatever goes wrong with one must not keep the others from their turn."""
+@contextmanager
+def _ending_what_crashes(evaluation_id: uuid.UUID) -> Iterator[None]:
+    """Whatever goes wrong ends this one in words, and keeps no other from its turn."""
     try:
-        advance(evaluation.pk)
+        yield
     except OUTAGE:
         raise
     except Exception:
-        logger.exception("evaluation %s could not be taken on", evaluation.pk)
-        _fail(evaluation, {"code": "evaluation-crashed", "message": "It crashed. The log has the details."})
+        logger.exception("evaluation %s could not be taken on", evaluation_id)
+        _fail(evaluation_id, {"code": "evaluation-crashed", "message": "It crashed. The log has the details."})
