@@ -94,11 +94,13 @@ def test_review_screens_are_hidden_but_from_those_they_are_open_to(model: str, c
     assert QUEUES not in client.get("/admin/").content.decode()
 
 
-def test_the_menus_of_a_page_ask_for_a_flag_once(client: Client, ada: User) -> None:
+@pytest.mark.parametrize("path", ["/admin/", "/admin/review/"])
+def test_a_page_and_its_menus_ask_for_a_flag_once(path: str, client: Client, ada: User) -> None:
+    set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
     client.force_login(ada)
 
     with CaptureQueriesContext(connection) as captured:
-        client.get("/admin/")
+        assert client.get(path).status_code == 200
 
     assert sum("REVIEW_ENABLED" in query["sql"] for query in captured) == 1
 
