@@ -1,14 +1,17 @@
 """The accepted IRs of a run in the database: what later steps, conditions and screens read."""
 
+import json
 import uuid
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, QuerySet
-from django.db.models.fields.json import KeyTransform
 
 from ir_schemas.models import IRArtifact
 from pipelines.dag import ForEachPath, Node
 from pipelines.models.runs import StepStatus
+
+ITEM_AT = "SELECT item::text FROM pipelines_item_at(%s, %s, %s) item"
 
 
 def accepted_artifacts(run_id: uuid.UUID) -> QuerySet[IRArtifact]:
@@ -31,12 +34,16 @@ def accepted_items(run_id: uuid.UUID, node_key: str) -> dict[int | None, Any]:
 
 
 def item_at(run_id: uuid.UUID, path: ForEachPath, source: Node, index: int) -> Any:
-    """Item ``index`` of a ``forEach``, without reading the whole list where it lies inside one IR."""
-    artifacts = accepted_artifacts(run_id).filter(step_run__node_key=source.key)
+    """Item ``index`` of a ``forEach``, without reading the whole list where it lies inside one IR.
+
+    Raises ``IRArtifact.DoesNotExist`` or ``IndexError`` while there is none.
+    """
     if source.for_each is not None:
+        artifacts = accepted_artifacts(run_id).filter(step_run__node_key=source.key)
         return artifacts.order_by("step_run__map_index").values_list("ir_json", flat=True)[index]
-    inner: Any = F("ir_json")
-    for step in path.steps:
-        inner = KeyTransform(step, inner)
-    inner = KeyTransform(str(index), inner)
-    return artifacts.annotate(item=inner).values_list("item", flat=True).get()
+    with connection.cursor() as cursor:
+        cursor.execute(ITEM_AT, (run_id, source.key, [*path.steps, str(index)]))
+        found = cursor.fetchone()
+    if found is None:
+        raise IRArtifact.DoesNotExist(f"The run has no accepted IR of {source.key}.")
+    return json.loads(found[0]) if found[0] else None

@@ -15,7 +15,7 @@ def by_column(row: models.Model) -> dict[str, Any]:
 
 
 def of_columns(model: type[Made], columns: Mapping[str, Any]) -> Made:
-    """The instance that the ORM would have made of the row."""
-    fields = model._meta.concrete_fields
+    """The instance that the ORM would have made of the row; columns that are left out are deferred."""
+    fields = [field for field in model._meta.concrete_fields if str(field.column) in columns]
     values = [field.to_python(columns[str(field.column)]) for field in fields]
     return model.from_db(DEFAULT_DB_ALIAS, [field.attname for field in fields], values)

@@ -1,10 +1,12 @@
 """What a reviewer sees of an item: the output beside what it was made of, in a few queries whatever the item."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, QuerySet
 
 from config.canonical import canonical_json
@@ -14,13 +16,15 @@ from feedback.models.queues import ItemKind
 from ir_schemas import active
 from ir_schemas.active import Contract
 from ir_schemas.models import IRArtifact
-from metrics.models import MetricResult
+from metrics.models import MetricDefinition, MetricResult
 from pipelines import artifacts
+from pipelines.columns import of_columns
 from pipelines.dag import ForEachError
 from pipelines.definitions import readable_graph
-from pipelines.models import PromptData, PromptResult, SplitAsset, StepRun
+from pipelines.models import AIProcess, AIPrompt, PromptData, SplitAsset, StepRun
 
 MOST_INPUT_BYTES = 1_000_000
+PICTURES = "SELECT asset::text FROM pipelines_review_pictures(%s, %s) asset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Given:
 class Content:
     """An item with its output. ``document`` is JSON, None where the output is gone; ``faults`` are those recorded.
 
-    ``prompt_data`` is the prompt behind the output, where one was recorded.
+    ``prompt_data`` is the prompt behind the output, where one was recorded. ``metrics`` are what was measured of the
+    step's last attempt, by their keys; no judge's scores, which would lead.
     """
 
     item: ReviewItem
@@ -44,6 +49,7 @@ class Content:
     faults: list[dict[str, Any]] = field(default_factory=list)
     fault_count: int = 0
     prompt_data: PromptData | None = None
+    metrics: list[MetricResult] = field(default_factory=list)
 
     @property
     def step_run(self) -> StepRun | None:
@@ -64,15 +70,6 @@ class Content:
         return active.of_prompt(prompt.pk, prompt.process_id)
 
     @cached_property
-    def metrics(self) -> list[MetricResult]:
-        """What was measured of the step's last attempt, by the metrics' keys; no judge's scores, which would lead."""
-        if self.step_run is None:
-            return []
-        results = MetricResult.objects.filter(step_run=self.step_run, attempt=self.step_run.attempt)
-        results = results.exclude(metric__key__startswith=METRIC_PREFIX)
-        return list(results.select_related("metric").defer("details").order_by("metric__key"))
-
-    @cached_property
     def given(self) -> Given:
         """What the output was made of, as far as it is recorded."""
         return Given() if self.step_run is None else given_to(self.step_run)
@@ -83,9 +80,10 @@ class Content:
         if self.step_run is None or self.item.design_split_id is None:
             return {}
         part = self.given.value.get("key") if isinstance(self.given.value, Mapping) else None
-        assets = SplitAsset.objects.filter(split=self.item.design_split_id).exclude(storage_url="").order_by("pk")
-        wanted = assets.filter(kind="page") | assets.filter(meta__key=part or "page")
-        return {"page" if asset.kind == "page" else "part": asset for asset in wanted}
+        with connection.cursor() as cursor:
+            cursor.execute(PICTURES, (self.item.design_split_id, json.dumps(part or "page")))
+            assets = [of_columns(SplitAsset, json.loads(row)) for (row,) in cursor.fetchall()]
+        return {"page" if asset.kind == "page" else "part": asset for asset in assets}
 
 
 def given_to(step_run: StepRun) -> Given:
@@ -96,15 +94,19 @@ def given_to(step_run: StepRun) -> Given:
 
 
 def load_content(item: ReviewItem) -> Content:
-    """``item`` should come with its queue, and its step run with its run."""
-    if item.kind == ItemKind.PROMPT_RESULT:
-        return _of_prompt(item)
-    artifact = artifacts_of(item).first()
-    prompts = PromptData.objects.filter(step_run=item.step_run) if item.step_run_id else PromptData.objects.none()
-    prompt_data = prompts.select_related("ai_prompt__process").first()
-    if artifact is None:
-        return Content(item, prompt_data=prompt_data)
-    return Content(item, artifact.ir_json, artifact.validation_errors, artifact.error_count, prompt_data)
+    """``item`` should come with its step run, and that with its run."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pipelines_review_content(%s)::text", [item.pk])
+        return read_content(item, json.loads(cursor.fetchone()[0]))
+
+
+def read_content(item: ReviewItem, found: Mapping[str, Any]) -> Content:
+    """From what ``pipelines_review_content`` answers."""
+    metrics = [_measured(*each) for each in found["metrics"]]
+    unled = [each for each in metrics if not each.metric.key.startswith(METRIC_PREFIX)]
+    prompt_data = _asked(*found["promptData"]) if found["promptData"] else None
+    output = found["output"] or {"document": None, "faults": [], "faultCount": 0}
+    return Content(item, output["document"], output["faults"], output["faultCount"], prompt_data, unled)
 
 
 def artifacts_of(item: ReviewItem) -> QuerySet[IRArtifact]:
@@ -114,9 +116,18 @@ def artifacts_of(item: ReviewItem) -> QuerySet[IRArtifact]:
     return IRArtifact.objects.filter(pk=item.target_id)
 
 
-def _of_prompt(item: ReviewItem) -> Content:
-    found = PromptResult.objects.select_related("prompt_data__ai_prompt__process").filter(pk=item.target_id).first()
-    return Content(item, found.result, prompt_data=found.prompt_data) if found else Content(item)
+def _asked(data: Mapping[str, Any], prompt: Mapping[str, Any] | None, process: Mapping[str, Any] | None) -> PromptData:
+    asked = of_columns(PromptData, data)
+    if prompt and process:
+        asked.ai_prompt = of_columns(AIPrompt, prompt)
+        asked.ai_prompt.process = of_columns(AIProcess, process)
+    return asked
+
+
+def _measured(result: Mapping[str, Any], metric: Mapping[str, Any]) -> MetricResult:
+    measured = of_columns(MetricResult, result)
+    measured.metric = of_columns(MetricDefinition, metric)
+    return measured
 
 
 def _input_of(step_run: StepRun) -> Any:

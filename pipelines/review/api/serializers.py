@@ -244,7 +244,7 @@ class ReviewAssignmentDetailSerializer(ReviewAssignmentSerializer):
     answersSoFar = ReviewAnswerSoFarSerializer(
         source="answers_so_far", many=True, read_only=True, help_text="For an adjudicator: what the others answered."
     )
-    answer = ReviewAnswerSerializer(read_only=True, allow_null=True, default=None)
+    answer = ReviewAnswerSerializer(source="given_answer", read_only=True, allow_null=True)
 
     class Meta(ReviewAssignmentSerializer.Meta):
         fields = (*ReviewAssignmentSerializer.Meta.fields, "draft", "content", "answersSoFar", "answer")

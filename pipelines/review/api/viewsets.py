@@ -1,5 +1,6 @@
 """The endpoints of review."""
 
+import uuid
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -34,12 +35,11 @@ from pipelines.review.api.queue_serializers import (
     ReviewQuestionChangeSerializer,
     ReviewQueueChangeSerializer,
 )
-from pipelines.review.content import load_content
 from pipelines.review.corrections import correction_faults
 from pipelines.review.filling import fill
+from pipelines.review.opening import Opened, open_assignment
 from pipelines.review.submitting import submit
 
-RELATIONS = ("item__step_run__pipeline_run", "item__queue")
 LOST = OpenApiResponse(
     description="`review-reservation-lost`: others have taken every place since. `review-item-closed`, or "
     "`review-already-answered` where something else was answered before."
@@ -130,12 +130,12 @@ class ReviewQueueViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQueue]):
 
     def _claim(self, request: Request, *, adjudicates: bool) -> Response:
         besides = read_body(serializers.ReviewClaimSerializer, request).get("besides")
-        claimed = services.claim_next(
+        claimed = services.claim(
             queue=self.get_object(), reviewer=signed_in(request), besides=besides, adjudicates=adjudicates
         )
         if claimed is None:
             return Response(status=HTTPStatus.NO_CONTENT)
-        return _detail(ReviewAssignment.objects.select_related(*RELATIONS, "answer").get(pk=claimed.pk))
+        return _detail(_own(request, claimed))
 
     @extend_schema(
         operation_id="reviewQueuesFill",
@@ -254,11 +254,11 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().filter(reviewer=self.request.user.pk)
-        return rows.defer("draft") if self.action == "list" else rows.select_related(*RELATIONS, "answer")
+        return rows.defer("draft") if self.action == "list" else rows
 
     @extend_schema(responses=serializers.ReviewAssignmentDetailSerializer)
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return _detail(self.get_object())
+    def retrieve(self, request: Request, pk: Any) -> Response:
+        return _detail(_own(request, pk))
 
     @extend_schema(
         operation_id="reviewAssignmentsDraft",
@@ -282,7 +282,7 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     def check(self, request: Request, pk: Any) -> Response:
         """Whether a correction would be taken, without giving it."""
         correction = read_body(serializers.ReviewCorrectionSerializer, request)["correction"]
-        faults = correction_faults(load_content(self.get_object().item), correction)
+        faults = correction_faults(_own(request, pk).content, correction)
         return Response({"valid": not faults, "faults": faults})
 
     @extend_schema(
@@ -293,7 +293,7 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     @action(detail=True, url_path="pictures/<slug:which>", renderer_classes=[PictureRenderer])
     def pictures(self, request: Request, pk: Any, which: str) -> FileResponse:
         """The picture of the item's page, or of the part that the output was made of."""
-        asset = load_content(self.get_object().item).pictures.get(which)
+        asset = _own(request, pk).content.pictures.get(which)
         if asset is None or not is_picture(asset.storage_url):
             raise Http404
         return picture_response(asset.storage_url)
@@ -302,8 +302,8 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     @action(detail=True, renderer_classes=[PageRenderer])
     def preview(self, request: Request, pk: Any) -> HttpResponse:
         """The item's module, as a page for a frame. Its headers let it run, load and open nothing."""
-        item = self.get_object().item
-        return module_page(load_content(item).document, item.design_split)
+        opened = _own(request, pk)
+        return module_page(opened.content.document, opened.assignment.item.design_split)
 
     @extend_schema(
         operation_id="reviewAssignmentsAnswer",
@@ -326,8 +326,8 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
             **{**given, "remarks": [dict(each) for each in given["remarks"]]},
             took=None if took is None else timedelta(milliseconds=took),
         )
-        own = self.get_object()
-        taken = submit(assignment=own, reviewer=signed_in(request), answer=answer, content=load_content(own.item))
+        own = _own(request, pk)
+        taken = submit(assignment=own.assignment, reviewer=signed_in(request), answer=answer, content=own.content)
         return Response(serializers.ReviewAnswerSerializer(taken).data)
 
     @extend_schema(
@@ -364,8 +364,16 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
         return Response(serializers.ReviewAssignmentSerializer(self.get_object()).data)
 
 
-def _detail(assignment: ReviewAssignment) -> Response:
-    shown: Any = assignment
-    shown.content = load_content(assignment.item)
-    shown.answers_so_far = answers_so_far(assignment)
+def _own(request: Request, pk: uuid.UUID) -> Opened:
+    opened = open_assignment(pk, signed_in(request))
+    if opened is None:
+        raise Http404
+    return opened
+
+
+def _detail(opened: Opened) -> Response:
+    shown: Any = opened.assignment
+    shown.content = opened.content
+    shown.given_answer = opened.answer
+    shown.answers_so_far = answers_so_far(opened.assignment)
     return Response(serializers.ReviewAssignmentDetailSerializer(shown).data)

@@ -18,15 +18,15 @@ from pipelines.admin.run_page.chips import Chip
 from pipelines.admin.run_page.rows import metric_chip
 from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
+from pipelines.review.opening import Opened
 from pipelines.review.screen.form import Fields, editor_text, question_views
-from pipelines.review.screen.rail import mine_entries, neighbours, queue_entries
+from pipelines.review.screen.rail import neighbours, read_rail
 from pipelines.review.screen.so_far import so_far_views
 
 
 def item_context(
-    assignment: ReviewAssignment,
+    opened: Opened,
     reviewer: User,
-    content: Content,
     fields: Fields,
     so_far: Sequence[AnswerSoFar] = (),
     begun: str = "",
@@ -36,21 +36,21 @@ def item_context(
 
     ``begun`` is the letter of the reviewer whose answers stand in the fields, if any's.
     """
+    assignment, questions, content = opened.assignment, opened.questions, opened.content
     queue = assignment.item.queue
-    questions = list(queue.questions.all())
-    mine = mine_entries(queue, reviewer, assignment)
+    rail = read_rail(reviewer, queue, assignment)
     takes_answers = assignment.takes_answers
     return {
         "title": str(assignment.item),
         "assignment": assignment,
         "item": assignment.item,
         "queue": queue,
-        "queues": queue_entries(reviewer),
-        "mine": mine,
-        **neighbours(mine),
+        "queues": rail.queues,
+        "mine": rail.mine,
+        **neighbours(rail.mine),
         "takes_answers": takes_answers,
         "so_far": so_far_views(so_far, questions, content),
-        "answer": None if takes_answers else _own_answer(assignment),
+        "answer": None if takes_answers else _own_answer(opened.answer),
         "questions": question_views(questions, fields, error),
         "fields": fields,
         "begun": begun,
@@ -67,8 +67,7 @@ def item_context(
     }
 
 
-def _own_answer(assignment: ReviewAssignment) -> dict[str, Any] | None:
-    given = ReviewAnswer.objects.filter(assignment=assignment).first()
+def _own_answer(given: ReviewAnswer | None) -> dict[str, Any] | None:
     if given is None:
         return None
     return {

@@ -1,17 +1,20 @@
 """What stands beside an item: the queues, and the reviewer's own work in this one."""
 
+import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, IntegerField, Q
-from django.db.models.expressions import RawSQL
+from django.db import connection
 from django.urls import reverse
 
+from config.admin_base import chip
 from feedback.models import ReviewAssignment, ReviewQueue
 from feedback.models.work import ASSIGNMENT_COLOURS, item_title
 from feedback.permissions import may_adjudicate
-from pipelines.admin.run_page.chips import Chip
+from pipelines.columns import of_columns
 
 MOST_QUEUES = 50
 MOST_MINE = 30
@@ -19,33 +22,9 @@ COUNTED = 999
 COUNTED_DISPUTED = 99
 ANY_ID = uuid.UUID(int=0)
 
-# Counting stops where nobody cares any more: a queue may hold a hundred thousand items.
-WAITING = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM feedback_reviewitem item
-        WHERE item.queue_id = feedback_reviewqueue.id AND item.state = 'open' AND item.free_slots >= 1
-        LIMIT %s
-    ) counted
-"""
 
-
-# Items that the reviewer can decide now: theirs already, held by nobody, or held by one whose time has run out. Each is
-# looked at, so counting stops early; where there are more it does not matter how many are the reviewer's own.
-DISPUTED = """
-    SELECT CASE WHEN count(*) = %s THEN count(*) ELSE count(*) FILTER (WHERE NOT EXISTS (
-        SELECT 1 FROM feedback_reviewassignment had
-        WHERE had.item_id = item.id AND (
-            had.reviewer_id = %s AND had.state IN ('submitted', 'skipped')
-            OR had.reviewer_id <> %s AND had.state = 'reserved' AND had.reserved_until > statement_timestamp()
-        )
-    )) END
-    FROM (
-        SELECT id FROM feedback_reviewitem
-        WHERE queue_id = feedback_reviewqueue.id AND state = 'disputed' LIMIT %s
-    ) item
-"""
-
-CHIPS = {state.value: Chip(str(state.label), ASSIGNMENT_COLOURS[state.value]) for state in ReviewAssignment.State}
+# As HTML: a template for each would take a tenth of the time of the page.
+CHIPS = {state.value: chip(str(state.label), ASSIGNMENT_COLOURS[state.value]) for state in ReviewAssignment.State}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +47,50 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class MineEntry:
+    """``state`` is HTML."""
+
     title: str
-    state: Chip
+    state: str
     url: str
     is_current: bool
 
 
-def queue_entries(reviewer: User) -> list[QueueEntry]:
-    """The active queues by name, in two queries."""
-    waiting = RawSQL(WAITING, [COUNTED + 1], output_field=IntegerField())  # noqa: S611 - a constant
-    queues = ReviewQueue.objects.filter(is_active=True).annotate(waiting=waiting).order_by("name", "key")
-    if may_adjudicate(reviewer):
-        most = COUNTED_DISPUTED + 1
-        disputed = RawSQL(DISPUTED, [most, reviewer.pk, reviewer.pk, most], output_field=IntegerField())  # noqa: S611
-        queues = queues.annotate(disputed=disputed)
-    own = ReviewAssignment.objects.filter(reviewer=reviewer, state__in=("submitted", "reserved"))
-    answered = Count("queue", filter=Q(state="submitted"))
-    counts = own.order_by().values_list("queue").annotate(answered=answered, own=Count("queue"))
-    mine = {queue: (given, held) for queue, given, held in counts}
-    return [
-        QueueEntry(
-            queue=queue,
-            waiting=_counted(queue.waiting, COUNTED),
-            mine=mine.get(queue.pk, (0, 0))[0],
-            in_all=mine.get(queue.pk, (0, 0))[1] + queue.waiting,
-            url=reverse("review:queue", args=[queue.key]),
-            disputed=_counted(found, COUNTED_DISPUTED) if (found := getattr(queue, "disputed", 0)) else "",
-            adjudicate_url=reverse("review:adjudicate", args=[queue.key]),
-        )
-        for queue in queues[:MOST_QUEUES]
-    ]
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """The active queues by name, and the reviewer's latest items in the one at hand, the oldest of them first."""
+
+    queues: list[QueueEntry]
+    mine: list[MineEntry]
 
 
-def mine_entries(queue: ReviewQueue, reviewer: User, current: ReviewAssignment | None = None) -> list[MineEntry]:
-    """The reviewer's latest items in the queue, the oldest of them first."""
-    own = ReviewAssignment.objects.filter(queue=queue, reviewer=reviewer).order_by("-claimed_at", "-pk")
-    latest = list(own.values_list("pk", "state", "item__title", "item__kind", "item__target_id")[:MOST_MINE])
-    if current is not None and all(pk != current.pk for pk, *_ in latest):
+def read_rail(reviewer: User, queue: ReviewQueue | None = None, current: ReviewAssignment | None = None) -> Rail:
+    """In one query. Without a queue, no items; ``current`` is listed however long ago it was claimed."""
+    disputed = COUNTED_DISPUTED + 1 if may_adjudicate(reviewer) else 0
+    asked = [reviewer.pk, queue.pk if queue else None, MOST_QUEUES, COUNTED + 1, disputed, MOST_MINE]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pipelines_review_rail(%s, %s, %s, %s, %s, %s)::text", asked)
+        found = json.loads(cursor.fetchone()[0])
+    return Rail([_queue_entry(*each) for each in found["queues"]], _mine_entries(found["mine"], current))
+
+
+def _queue_entry(columns: Mapping[str, Any], waiting: int, disputed: int, answered: int, held: int) -> QueueEntry:
+    queue = of_columns(ReviewQueue, columns)
+    return QueueEntry(
+        queue=queue,
+        waiting=_counted(waiting, COUNTED),
+        mine=answered,
+        in_all=answered + held + waiting,
+        url=reverse("review:queue", args=[queue.key]),
+        disputed=_counted(disputed, COUNTED_DISPUTED) if disputed else "",
+        adjudicate_url=reverse("review:adjudicate", args=[queue.key]),
+    )
+
+
+def _mine_entries(latest: list[Any], current: ReviewAssignment | None) -> list[MineEntry]:
+    now = current and str(current.pk)
+    if current is not None and all(pk != now for pk, *_ in latest):
         item = current.item
-        latest.append((current.pk, current.state, item.title, item.kind, item.target_id))
+        latest = [*latest, (now, current.state, item.title, item.kind, item.target_id)]
     urls = reverse("review:item", args=[ANY_ID]).replace(
         str(ANY_ID), "{}"
     )  # to reverse each takes longer than the query
@@ -115,7 +99,7 @@ def mine_entries(queue: ReviewQueue, reviewer: User, current: ReviewAssignment |
             title=item_title(title, kind, target),
             state=CHIPS[state],
             url=urls.format(pk),
-            is_current=current is not None and pk == current.pk,
+            is_current=pk == now,
         )
         for pk, state, title, kind, target in reversed(latest)
     ]

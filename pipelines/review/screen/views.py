@@ -17,20 +17,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from config.problems import DomainError, problem
 from config.texts import as_uuid
 from feedback import services
-from feedback.models import ReviewAssignment, ReviewQueue
+from feedback.models import ReviewQueue
 from feedback.permissions import CURATE, REVIEW, may_adjudicate, may_review
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.pictures import is_picture, picture_response
 from pipelines.review.adjudication import answers_so_far
-from pipelines.review.content import Content, load_content
 from pipelines.review.corrections import MOST_CHARACTERS, judge_text
 from pipelines.review.filling import fill
+from pipelines.review.opening import Opened, open_assignment
 from pipelines.review.screen.form import Fields, answer_of, fields_of_answer, fields_of_draft, fields_sent, read_draft
 from pipelines.review.screen.page import item_context
-from pipelines.review.screen.rail import mine_entries, queue_entries
+from pipelines.review.screen.rail import read_rail
 from pipelines.review.submitting import submit
-
-RELATIONS = ("item__queue", "item__design_split", "item__step_run__pipeline_run")
 
 
 def reviewing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -49,7 +47,7 @@ def reviewing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_GET
 def queues(request: HttpRequest) -> HttpResponse:
     """The queues, with what waits in each."""
-    return _page(request, "queues", title="Review", queues=queue_entries(_user(request)))
+    return _page(request, "queues", title="Review", queues=read_rail(_user(request)).queues)
 
 
 @reviewing
@@ -94,19 +92,18 @@ def fill_queue(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def item(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """An item that the reviewer has claimed; posting answers, skips or gives it back, and goes on to the next."""
-    assignment, reviewer = _own(request, pk), _user(request)
-    content = load_content(assignment.item)
+    opened, reviewer = _own(request, pk), _user(request)
+    assignment = opened.assignment
     so_far = answers_so_far(assignment)
     if request.method == "GET":
         begun = request.GET.get("begin", "")
         fields = fields_of_answer(so_far, begun) or fields_of_draft(assignment.draft)
-        return _page(request, "item", **item_context(assignment, reviewer, content, fields, so_far, begun))
-    sent = fields_sent(request.POST, content)
+        return _page(request, "item", **item_context(opened, reviewer, fields, so_far, begun))
+    sent = fields_sent(request.POST, opened.content)
     try:
-        _act(request, assignment, content, sent)
+        _act(request, opened, sent)
     except DomainError as refusal:
-        assignment.refresh_from_db(fields=["state", "reserved_until"])
-        context = item_context(assignment, reviewer, content, sent, so_far, error=refusal)
+        context = item_context(_own(request, pk), reviewer, sent, so_far, error=refusal)
         return _page(request, "item", status=refusal.status, **context)
     if request.POST.get("verdict") == "release":
         return redirect(_queue_url(assignment.item.queue, assignment.is_adjudication))
@@ -128,7 +125,7 @@ def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def check(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What is wrong with a correction as it is typed."""
-    content = load_content(_own(request, pk).item)
+    content = _own(request, pk).content
     text = request.body[: 4 * MOST_CHARACTERS].decode(errors="replace")
     return JsonResponse(judge_text(content, text))
 
@@ -137,30 +134,29 @@ def check(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The item's module, for a frame that can do nothing but show it."""
-    assignment = _own(request, pk)
-    return preview_response(load_content(assignment.item).document, assignment.item.design_split)
+    opened = _own(request, pk)
+    return preview_response(opened.content.document, opened.assignment.item.design_split)
 
 
 @reviewing
 @require_GET
 def picture(request: HttpRequest, pk: uuid.UUID, which: str) -> HttpResponse:
     """The picture of the item's page, or of the part that it was made of."""
-    asset = load_content(_own(request, pk).item).pictures.get(which)
+    asset = _own(request, pk).content.pictures.get(which)
     if asset is None or not is_picture(asset.storage_url):
         raise Http404("There is no such picture.")
     return cast(HttpResponse, picture_response(asset.storage_url))
 
 
-def _act(request: HttpRequest, assignment: ReviewAssignment, content: Content, sent: Fields) -> None:
-    verdict, reviewer = request.POST.get("verdict"), _user(request)
+def _act(request: HttpRequest, opened: Opened, sent: Fields) -> None:
+    verdict, reviewer, assignment = request.POST.get("verdict"), _user(request), opened.assignment
     if verdict == "skip":
         services.skip(assignment_id=assignment.pk, reviewer=reviewer, note=request.POST.get("note", ""))
     elif verdict == "release":
         services.release(assignment_id=assignment.pk, reviewer=reviewer)
     else:
-        questions = list(assignment.item.queue.questions.all())
-        answer = answer_of(sent, request.POST, content, questions)
-        submit(assignment=assignment, reviewer=reviewer, answer=answer, content=content)
+        answer = answer_of(sent, request.POST, opened.content, opened.questions)
+        submit(assignment=assignment, reviewer=reviewer, answer=answer, content=opened.content)
 
 
 def _next(
@@ -174,9 +170,11 @@ def _next(
     return redirect("review:item", claimed)
 
 
-def _own(request: HttpRequest, pk: uuid.UUID) -> ReviewAssignment:
-    rows = ReviewAssignment.objects.select_related(*RELATIONS)
-    return get_object_or_404(rows, pk=pk, reviewer=_user(request))
+def _own(request: HttpRequest, pk: uuid.UUID) -> Opened:
+    opened = open_assignment(pk, _user(request))
+    if opened is None:
+        raise Http404("You have no such assignment.")
+    return opened
 
 
 def _queue_url(found: ReviewQueue, adjudicates: bool) -> str:
@@ -184,14 +182,14 @@ def _queue_url(found: ReviewQueue, adjudicates: bool) -> str:
 
 
 def _queue_page(request: HttpRequest, name: str, found: ReviewQueue, **context: Any) -> HttpResponse:
-    reviewer = _user(request)
+    rail = read_rail(_user(request), found)
     return _page(
         request,
         name,
         title=found.name,
         queue=found,
-        queues=queue_entries(reviewer),
-        mine=mine_entries(found, reviewer),
+        queues=rail.queues,
+        mine=rail.mine,
         may_curate=request.user.has_perm(CURATE),
         **context,
     )
