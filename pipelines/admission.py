@@ -8,6 +8,8 @@ from django.db.models import QuerySet, Sum
 from pipelines.conductor import Conductor
 from pipelines.models import ConcurrencyPool, PipelineRun
 from pipelines.models.runs import RunStatus
+from pipelines.outages import kept_apart
+from pipelines.unreadable import failed_where_unreadable
 
 MAX_ADMITTED = 100
 
@@ -35,10 +37,14 @@ def admit_waiting(pool: str) -> list[PipelineRun]:
 
 def _admit(pool: str) -> list[PipelineRun]:
     runs = list(PipelineRun.objects.filter(pk__in=_admitted(pool)).order_by("-priority", "id"))
+    admitted = []
     for run in runs:
-        _leave_queue(run)
-        Conductor.of(run.pk).advance()
-    return runs
+        with kept_apart("run %s cannot be begun", run.pk), transaction.atomic():
+            with failed_where_unreadable(run.pk):
+                _leave_queue(run)
+                Conductor.of(run.pk).advance()
+            admitted.append(run)
+    return admitted
 
 
 def waiting_pools() -> list[str]:

@@ -19,7 +19,7 @@ from pipelines import gates
 from pipelines.conditions import compile_condition
 from pipelines.dag import DagError, Graph, Node, Reference, parse_dag
 from pipelines.dag.problems import Problems, did_you_mean, shorten
-from pipelines.errors import InvalidDag, NoActiveVersion, UnknownPipeline
+from pipelines.errors import DagUnreadable, InvalidDag, NoActiveVersion, UnknownPipeline
 from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineVersion, StepVersion
 from pipelines.named import Named, read_named
 
@@ -193,15 +193,22 @@ def frozen_document(graph: Graph, named: Named) -> dict[str, Any]:
 
 
 def frozen_graph(run: PipelineRun) -> Graph:
-    """The graph of the run's own copy of its DAG."""
-    return parsed(run.dag)
+    """The graph of the run's own copy of its DAG. Raises ``DagUnreadable`` where today's rules refuse it."""
+    try:
+        return parsed(run.dag)
+    except DagError as error:
+        raise DagUnreadable(
+            f"The DAG that run {run.pk} keeps cannot be read by this version of irline. {error} "
+            "The run can be cancelled; start a new one of an active version.",
+            errors=[dict(problem) for problem in error.as_dicts()],
+        ) from error
 
 
 def readable_graph(run: PipelineRun) -> Graph | None:
     """As ``frozen_graph``; None for a document that today's rules refuse, as its run is shown all the same."""
     try:
         return frozen_graph(run)
-    except DagError:
+    except DagUnreadable:
         return None
 
 

@@ -24,12 +24,13 @@ from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import take_in
-from pipelines.errors import IdempotencyConflict, RunFinished
+from pipelines.errors import DagUnreadable, IdempotencyConflict, RunFinished
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
 from pipelines.named import Named
 from pipelines.reruns import rerun
 from pipelines.switches import require_logging
+from pipelines.unreadable import end_without_graph
 
 __all__ = ["approve", "cancel", "record_refusal", "rerun", "start_run"]
 
@@ -167,6 +168,9 @@ def cancel(*, run_id: uuid.UUID) -> PipelineRun:
         if run.is_finished:
             raise RunFinished(f"Run {run.pk} has already ended as {run.status}; there is nothing to cancel.")
         PipelineRun.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
-        Conductor.of(run.pk).cancel()
+        try:
+            Conductor.of(run.pk).cancel()
+        except DagUnreadable:
+            end_without_graph(run.pk, RunStatus.CANCELLED)
     run.refresh_from_db()
     return run

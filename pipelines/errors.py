@@ -32,6 +32,12 @@ class InvalidDag(InvalidInput):
     code = "dag-invalid"
 
 
+class DagUnreadable(DomainError):
+    """The DAG of a run that was kept under other rules; ``errors`` lists every fault with its JSON Pointer."""
+
+    code = "dag-unreadable"
+
+
 class RunFinished(DomainError):
     code = "run-finished"
 

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from django.conf import settings
@@ -15,6 +16,22 @@ LONGEST_PAUSE = 2.0
 OUTAGE = (OperationalError, InterfaceError)
 
 T = TypeVar("T")
+
+
+@contextmanager
+def kept_apart(what: str, *words: object) -> Iterator[None]:
+    """Have what goes wrong in the block logged, so that what comes after it gets its turn.
+
+    Where the database is away nothing else would get through either, so that is raised.
+    """
+    try:
+        yield
+    except OUTAGE:
+        if not connection.is_usable():
+            raise
+        logger.exception(what, *words)
+    except Exception:
+        logger.exception(what, *words)
 
 
 def through_outages(what: str, work: Callable[[bool], T]) -> T:

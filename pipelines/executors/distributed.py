@@ -19,6 +19,7 @@ from pipelines.lifecycle import execute_all
 from pipelines.outages import through_outages
 from pipelines.pace import MOST
 from pipelines.scheduling import Item
+from pipelines.unreadable import failed_where_unreadable
 
 CARRY_SECONDS = 2.0
 """How long a worker stays with one run before it looks into the queue again, where the run isn't a chain."""
@@ -62,9 +63,12 @@ class Carrier:
             if found is None:
                 return None
             if found.run is not None:
-                self._conductors[found.run_id] = Conductor.taken_up(
-                    found.run, found.rows, executor="distributed", handlers=self._handlers
-                )
+                with failed_where_unreadable(found.run_id):
+                    self._conductors[found.run_id] = Conductor.taken_up(
+                        found.run, found.rows, executor="distributed", handlers=self._handlers
+                    )
+                if found.run_id not in self._conductors:
+                    return None
                 while len(self._conductors) > REMEMBERED_RUNS:
                     self._conductors.popitem(last=False)
             self._conductors.move_to_end(found.run_id)

@@ -25,6 +25,7 @@ from pipelines.lifecycle import execute_all
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.pace import MOST
+from pipelines.unreadable import failed_where_unreadable
 
 Observer = Callable[[], None]
 
@@ -41,6 +42,12 @@ def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | 
     of its own. A run that is queued is begun when its pool has room.
     """
     count = settings.INLINE_EXECUTOR_THREADS if threads is None else threads
+    with failed_where_unreadable(run_id):
+        return _carry(run_id, count, observe)
+    return _reread(run_id)
+
+
+def _carry(run_id: uuid.UUID, count: int, observe: Observer | None) -> PipelineRun:
     conductor = Conductor.of(run_id, executor="inline")
     with _observed(observe):
         if conductor.run.queued:
@@ -56,6 +63,10 @@ def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | 
     admission.admit_waiting(conductor.run.pool)
     if conductor.finished and conductor.run.design_split is None:
         return conductor.run
+    return _reread(run_id)
+
+
+def _reread(run_id: uuid.UUID) -> PipelineRun:
     return PipelineRun.objects.select_related("pipeline_version__pipeline", "design_split").get(pk=run_id)
 
 

@@ -7,9 +7,8 @@
 5. Jobs that a dead worker had taken: dropped, as 1. sees to their steps.
 """
 
-import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,8 +24,8 @@ from pipelines.executors.dispatch import ReadyStep
 from pipelines.executors.queue import enqueue
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
-
-logger = logging.getLogger(__name__)
+from pipelines.outages import kept_apart
+from pipelines.unreadable import failed_where_unreadable
 
 LOCK = 7_310_458
 MAX_STEPS = 1_000
@@ -51,20 +50,15 @@ def sweep() -> Swept:
     swept = Swept()
     with _alone() as mine:
         if mine:
-            swept.healed = heal()
-            swept.advanced = advance_stuck()
-            swept.admitted = sum(len(admission.admit_waiting(pool)) for pool in admission.waiting_pools())
-            swept.dropped = drop_dead_jobs()
-            swept.enqueued = enqueue_forgotten()
+            for what, look in PARTS.items():
+                with kept_apart("nothing could be %s", what):
+                    setattr(swept, what, look())
     return swept
 
 
 def heal() -> int:
     """Take back what nobody works on any more, or too long; how many runs had such a step."""
-    runs = store.runs_to_heal()
-    for run_id in runs:
-        _anew(run_id).reclaim()
-    return len(runs)
+    return _take_up(store.runs_to_heal(), Conductor.reclaim)
 
 
 @transaction.atomic
@@ -94,10 +88,16 @@ def advance_stuck() -> int:
     stuck = PipelineRun.objects.filter(~Exists(active), status=RunStatus.RUNNING, queued=False).values_list(
         "pk", flat=True
     )
-    found = list(stuck[: store.MAX_RUNS])
-    for run_id in found:
-        _anew(run_id).advance()
-    return len(found)
+    return _take_up(stuck[: store.MAX_RUNS], Conductor.advance)
+
+
+def admit_waiting() -> int:
+    """Begin the queued runs that their pools have room for; how many."""
+    admitted = 0
+    for pool in admission.waiting_pools():
+        with kept_apart("the pool %s admits no run", pool):
+            admitted += len(admission.admit_waiting(pool))
+    return admitted
 
 
 def drop_dead_jobs() -> int:
@@ -111,10 +111,26 @@ def drop_dead_jobs() -> int:
         return int(cursor.rowcount)
 
 
-def _anew(run_id: uuid.UUID) -> Conductor:
-    conductor = Conductor.of(run_id, executor="distributed")
-    conductor.refresh()
-    return conductor
+def _take_up(run_ids: Iterable[uuid.UUID], work: Callable[[Conductor], None]) -> int:
+    """Do the work on each run; how many it was done on. One that cannot be taken up keeps no other from its turn."""
+    done = 0
+    for run_id in run_ids:
+        with kept_apart("run %s could not be looked after", run_id):
+            with failed_where_unreadable(run_id):
+                conductor = Conductor.of(run_id, executor="distributed")
+                conductor.refresh()
+                work(conductor)
+            done += 1
+    return done
+
+
+PARTS: Mapping[str, Callable[[], int]] = {
+    "healed": heal,
+    "advanced": advance_stuck,
+    "admitted": admit_waiting,
+    "dropped": drop_dead_jobs,
+    "enqueued": enqueue_forgotten,
+}
 
 
 @contextmanager

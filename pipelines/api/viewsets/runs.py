@@ -69,7 +69,7 @@ class PipelineRunViewSet(ReadOnlyModelViewSet[PipelineRun]):
             201: serializers.PipelineRunSerializer,
             409: OpenApiResponse(
                 description="The run has not ended: `run-unfinished`. Nothing failed and no node is named: "
-                "`nothing-to-rerun`. Or `pipeline-logging-disabled`, `results-pruned`."
+                "`nothing-to-rerun`. Or `pipeline-logging-disabled`, `results-pruned`, `dag-unreadable`."
             ),
             422: OpenApiResponse(description="The key belongs to another run: `idempotency-key-reused`."),
         },
@@ -107,7 +107,8 @@ DECISION: dict[str, Any] = {
     "responses": {
         200: serializers.StepRunSerializer,
         409: OpenApiResponse(
-            description="Somebody has decided, or it does not wait: `step-not-waiting`. Or `run-finished`."
+            description="Somebody has decided, or it does not wait: `step-not-waiting`. "
+            "Or `run-finished`, `dag-unreadable`."
         ),
     },
 }
