@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextvars import Context
 from functools import lru_cache
 from typing import Any
@@ -118,8 +118,10 @@ def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> St
             raise
         attempt.let_go()
         raise TimedOut from None
-    except asyncio.CancelledError:
-        raise _stopped(attempt) from None
+    except CancelledError:
+        if not attempt.cancelled():
+            raise RuntimeError("its coroutine was cancelled, and not by the engine") from None
+        raise Abandoned from None
 
 
 def _cancel(future: "Future[StepResult]") -> None:

@@ -25,7 +25,7 @@ WAS_CANCELLED = threading.Event()
 
 NAMES = (
     "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
-    "emit_apart", "hang_apart", "eat_memory", "end_process",
+    "cancel_itself", "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 
@@ -112,6 +112,10 @@ async def hang_async(context: StepContext) -> StepResult:
     finally:
         WAS_CANCELLED.set()
     raise AssertionError
+
+
+async def cancel_itself(context: StepContext) -> StepResult:
+    raise asyncio.CancelledError
 
 
 @isolated()

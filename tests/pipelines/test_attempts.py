@@ -1,5 +1,6 @@
 """Steps that speak, take too long, or run elsewhere."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +10,13 @@ from django.db import connection
 
 from ir_schemas.models import IRArtifact
 from monitoring.models import TestRun
-from pipelines import engine, store
+from pipelines import engine, lifecycle, store
 from pipelines.conductor import Conductor
 from pipelines.executors import inline
+from pipelines.executors.distributed import give_back
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.scheduling import Item
+from pipelines.steps.contract import StepContext, StepResult
 from tests.pipelines import building, example_steps
 from tests.pipelines.example_steps import HANDLERS
 from tests.queries import plans_of
@@ -24,11 +27,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def example(settings: Any, transactional_db: None, logging_on: None) -> Iterator[None]:
-    settings.PIPELINE_STEPS = HANDLERS
+    settings.PIPELINE_STEPS = {**HANDLERS, "picky": f"{__name__}.stop_worker"}
     example_steps.RELEASE.clear()
     example_steps.WAS_CANCELLED.clear()
     yield
     example_steps.RELEASE.set()
+
+
+async def stop_worker(context: StepContext) -> StepResult:
+    """Has its worker give back what it runs, as one that is stopped does, and never comes back."""
+    give_back()
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 def test_lines_and_progress_are_kept() -> None:
@@ -85,6 +95,24 @@ def test_an_asynchronous_step_is_a_step() -> None:
 
     assert run.status == PipelineRun.Status.COMPLETED
     assert IRArtifact.objects.get().ir_json == {"x": 1}
+
+
+def test_an_asynchronous_step_that_its_worker_gives_back_is_no_failure() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "picky@1"}))
+    conductor = Conductor.of(run.pk)
+
+    lifecycle.execute(conductor, conductor.claim(conductor.ready(1))[0], guarded=True)
+
+    step_run = StepRun.objects.get()
+    assert (step_run.status, step_run.released_count, step_run.error) == ("ready", 1, None)
+
+
+def test_an_asynchronous_step_that_cancels_itself_has_crashed() -> None:
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": "cancel_itself@1"}))
+
+    assert run.error is not None
+    assert run.error["code"] == "step-crashed"
+    assert "its coroutine was cancelled, and not by the engine" in run.error["message"]
 
 
 def test_a_step_in_its_own_process_is_told_everything_and_its_process_is_used_again() -> None:
