@@ -107,7 +107,7 @@ def check_dag(dag: Any) -> Graph:
     """Parse a DAG and look up what it names. Raises ``InvalidDag``: ``{path, code, message, hint}`` for each fault."""
     try:
         graph = parse_dag(dag)
-        _check_metrics(graph, _look_up(graph))
+        _check_effect(graph, _look_up(graph))
     except DagError as error:
         raise _invalid(error) from error
     return graph
@@ -159,12 +159,22 @@ def _keys_of(model: type[MetricProfile] | type[ConcurrencyPool]) -> Callable[[],
     return lambda: model.objects.order_by("-created_at").values_list("key", flat=True)[:MOST_NAMES]
 
 
-def _check_metrics(graph: Graph, named: Named) -> None:
-    """Raises ``DagError`` for each metric in a condition that no profile measures, as it can never be there.
+def _check_effect(graph: Graph, named: Named) -> None:
+    """Raises ``DagError`` for each part that can never have an effect.
 
     A run doesn't ask this: what a profile lost after the version was saved makes a condition false.
     """
     problems = Problems()
+    _add_unmeasured(problems, graph, named)
+    for node in graph.nodes:
+        if node.pool is None and node.weight != 1:
+            message = f"Node {node.key!r} has a weight and no pool, so nothing is limited by it."
+            problems.add(f"{node.pointer}/weight", "weight-without-pool", message, "Name its 'pool', or leave this out.")
+    problems.raise_if_any()
+
+
+def _add_unmeasured(problems: Problems, graph: Graph, named: Named) -> None:
+    """A metric in a condition that no profile measures can never be there."""
     for node in graph.nodes:
         for source_key, key in sorted(compile_condition(node.condition).metrics()) if node.condition else ():
             source = graph.node(source_key)
@@ -181,7 +191,6 @@ def _check_metrics(graph: Graph, named: Named) -> None:
                 continue
             message = f"Node {source_key!r} has no metric {key!r}, so this can never be there."
             problems.add(f"{node.pointer}/condition", "metric-not-measured", message, shorten(hint, MOST_HINT))
-    problems.raise_if_any()
 
 
 def frozen_document(graph: Graph, named: Named) -> dict[str, Any]:

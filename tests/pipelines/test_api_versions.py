@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from pipelines.models import PipelineVersion
+from pipelines.models import ConcurrencyPool, PipelineVersion
 from tests.factories import (
     MetricDefinitionFactory,
     MetricProfileFactory,
@@ -136,6 +136,19 @@ def test_a_condition_on_a_metric_that_is_never_measured_is_refused(
         [("/nodes/2/condition", "metric-not-measured")] if hint else []
     )
     assert all(fault["hint"].startswith(hint or "") for fault in faults)
+
+
+@pytest.mark.parametrize(("pool", "refused"), [({}, True), ({"pool": "browser"}, False)])
+def test_a_weight_that_limits_nothing_is_refused(pool: dict[str, str], refused: bool, api: APIClient) -> None:
+    building.pipeline({"key": "a"})
+    ConcurrencyPool.objects.create(key="browser", limit=2)
+    dag = {"nodes": [{"key": "a", "stepVersionId": "emit@1", "weight": 2, **pool}]}
+
+    faults = api.post("/api/pipelines/example/validate-dag", {"dag": dag}).json()["faults"]
+
+    assert [(fault["path"], fault["code"]) for fault in faults] == (
+        [("/nodes/0/weight", "weight-without-pool")] if refused else []
+    )
 
 
 def test_versions_are_listed_without_their_dags(api: APIClient) -> None:
