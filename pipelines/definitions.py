@@ -169,7 +169,9 @@ def _check_effect(graph: Graph, named: Named) -> None:
     for node in graph.nodes:
         if node.pool is None and node.weight != 1:
             message = f"Node {node.key!r} has a weight and no pool, so nothing is limited by it."
-            problems.add(f"{node.pointer}/weight", "weight-without-pool", message, "Name its 'pool', or leave this out.")
+            problems.add(
+                f"{node.pointer}/weight", "weight-without-pool", message, "Name its 'pool', or leave this out."
+            )
     problems.raise_if_any()
 
 

@@ -6,18 +6,25 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, LiteralString, TypeVar
 
 from django.conf import settings
 from django.db import connection
+from procrastinate.connector import Notify
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
+from psycopg import OperationalError
 
 from pipelines import schedules, store
 from pipelines.executors import duties
 from pipelines.executors.distributed import Carrier, give_back
+
+T = TypeVar("T")
 
 logger = logging.getLogger("pipelines.worker")
 
@@ -98,7 +105,7 @@ class Worker:
             _close_connections(carriers, self._concurrency)
 
     async def _work_on_queue(self, *, wait: bool) -> None:
-        with app.replace_connector(_queue_connector()) as queue:
+        with app.replace_connector(_queue_connector(self._stopping.is_set)) as queue:
             async with queue.open_async():
                 working = asyncio.create_task(
                     queue.run_worker_async(
@@ -165,14 +172,49 @@ class _Clock:
             connection.close()
 
 
-def _queue_connector() -> PsycopgConnector:
+class _PatientConnector(PsycopgConnector):
+    """Asks again while the database is away, unless the worker is ``stopping``.
+
+    An error would end the queue's worker, which then takes no job before the last step that runs here has ended.
+    """
+
+    def __init__(self, stopping: Callable[[], bool], **pool: Any) -> None:
+        super().__init__(**pool)
+        self._stopping = stopping
+
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+        await self._through_outages(partial(super().execute_query_async, query, **arguments))
+
+    async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
+        return await self._through_outages(partial(super().execute_query_one_async, query, **arguments))
+
+    async def execute_query_all_async(self, query: LiteralString, **arguments: Any) -> list[dict[str, Any]]:
+        return await self._through_outages(partial(super().execute_query_all_async, query, **arguments))
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        await self._through_outages(partial(super().listen_notify, on_notification, list(channels)))
+
+    async def _through_outages(self, work: Callable[[], Awaitable[T]]) -> T:
+        pause = RESTART_PAUSE
+        while True:
+            try:
+                return await work()
+            except ConnectorException as error:
+                if self._stopping() or not isinstance(error.__cause__, OperationalError):
+                    raise
+                logger.warning("the database is away, so the queue is asked again: %s", str(error.__cause__).strip())
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RESTART_PAUSE)
+
+
+def _queue_connector(stopping: Callable[[], bool]) -> PsycopgConnector:
     """The queue's own connections don't wait for the disk.
 
     A job that comes back after a crash of the server finds nothing to claim; one that stays taken is dropped later.
     """
     parameters = connector_params("default")
     options = f"{parameters.get('options', '')} -c synchronous_commit=off".strip()
-    return PsycopgConnector(kwargs={**parameters, "options": options})
+    return _PatientConnector(stopping, kwargs={**parameters, "options": options})
 
 
 def _close_connections(carriers: ThreadPoolExecutor, count: int) -> None:

@@ -1,5 +1,7 @@
 """Pipelines of the chaos tests' steps."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from monitoring.flags import Key, set_flag
@@ -44,3 +46,12 @@ def diamond() -> PipelineVersion:
 def start(version: PipelineVersion) -> PipelineRun:
     """A run on a design, so that its steps may leave outputs."""
     return engine.start_run(version=version, design=PAGE)
+
+
+def start_gated(folder: Path) -> tuple[PipelineRun, Callable[[], list[Path]]]:
+    """A run whose step waits for a file ``gate``, and who has arrived there."""
+    version = pipeline(
+        {"key": "gated", "step": "gated", "params": {"folder": str(folder)}, **PATIENT},
+        {"key": "after", "dependsOn": ["gated"]},
+    )
+    return start(version), lambda: [path for path in folder.iterdir() if path.name.isdigit()]

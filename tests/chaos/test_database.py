@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from pipelines.models import PipelineRun
 from tests.chaos import building
 from tests.chaos.processes import LEASE_MS, all_ended, environment, wait_until, wait_until_completed, workers
 from tests.chaos.servers import BreakingConnection, Server, on_server
@@ -54,6 +55,25 @@ def test_a_server_that_is_restarted_while_runs_are_under_way(server: Server, med
 
     counts = check_sound("a server restarted three times")
     assert counts["runs completed"] == RUNS
+
+
+def test_a_step_that_lasts_keeps_its_worker_from_nothing_after_a_restart(
+    server: Server, media: Path, tmp_path: Path
+) -> None:
+    version = building.diamond()
+    with workers(1, environment(media)):
+        lasting, arrivals = building.start_gated(tmp_path)
+        wait_until(arrivals)
+        connection.close()
+        server.restart("fast")
+        others = [building.start(version).pk for _ in range(RUNS)]
+        wait_until(lambda: PipelineRun.objects.filter(pk__in=others, status="completed").count() == RUNS)
+        assert PipelineRun.objects.get(pk=lasting.pk).status == "running"
+        (tmp_path / "gate").touch()
+        wait_until(all_ended)
+
+    counts = check_sound("a step that outlasts a restart")
+    assert counts["runs completed"] == RUNS + 1
 
 
 def test_a_server_that_stays_away_for_longer_than_a_lease(server: Server, media: Path) -> None:

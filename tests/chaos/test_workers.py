@@ -65,7 +65,7 @@ def test_kill_9_at_random_moments_during_200_runs(surroundings: dict[str, str]) 
 
 
 def test_a_worker_that_wakes_after_its_lease_is_not_listened_to(surroundings: dict[str, str], tmp_path: Path) -> None:
-    run, arrivals = start_gated(tmp_path)
+    run, arrivals = building.start_gated(tmp_path)
     with workers(1, surroundings) as running:
         wait_until(lambda: len(arrivals()) == 1)
         running[0].send_signal(signal.SIGSTOP)
@@ -86,7 +86,7 @@ def test_a_worker_that_wakes_after_its_lease_is_not_listened_to(surroundings: di
 def test_a_worker_that_is_stopped_gives_back_what_it_cannot_finish(
     surroundings: dict[str, str], tmp_path: Path
 ) -> None:
-    run, arrivals = start_gated(tmp_path)
+    run, arrivals = building.start_gated(tmp_path)
     with workers(1, surroundings) as running:
         wait_until(arrivals)
         running[0].terminate()
@@ -182,12 +182,3 @@ def test_a_step_that_misbehaves_fails_alone(step: str, code: str, surroundings: 
     assert (bad.status, good.status) == ("failed", "completed")
     assert bad.error is not None
     assert bad.error["code"] == code
-
-
-def start_gated(folder: Path) -> tuple[PipelineRun, Any]:
-    """A run whose step waits for a file ``gate``, and who has arrived there."""
-    version = building.pipeline(
-        {"key": "gated", "step": "gated", "params": {"folder": str(folder)}, **building.PATIENT},
-        {"key": "after", "dependsOn": ["gated"]},
-    )
-    return building.start(version), lambda: [path for path in folder.iterdir() if path.name.isdigit()]
