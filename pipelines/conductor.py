@@ -217,16 +217,28 @@ class Conductor:
         error = {"code": "timed-out", "message": message}
         return Settlement(claim, duration_ms, error=error, records=records or {}, kind="overdue")
 
-    def claim(self, items: Sequence[Item]) -> list[Claim]:
-        """Take ready step runs; those that another process was quicker with are left out."""
+    def claim(self, items: Sequence[Item], *, behind: uuid.UUID | None = None) -> list[Claim]:
+        """Take ready step runs; those that another process was quicker with are left out.
+
+        Whoever may lose the answer names what the claims come ``behind``, any value of its own: see ``claimed_behind``.
+        """
         with self._lock:
             if any(item not in self._state.rows for item in items):
                 self._state = self._read()
-            wanted = self._wanted([item for item in items if item in self._state.rows])
+            wanted = self._wanted([item for item in items if item in self._state.rows], behind or uuid.uuid4())
             if not wanted:
                 return []
             answer = store.claim(self.run.pk, self._claiming(wanted, len(wanted)))
             return self._take(wanted, answer)
+
+    def claimed_behind(self, token: uuid.UUID) -> list[Claim]:
+        """What is held since a settlement of this token, or a claim behind it, whose answer was lost."""
+        claims = []
+        modes = self._validation_modes(flags.state_of(flags.Key.IR_VALIDATION_MODE))
+        for item, step_run_id, held_by, attempt, params in store.held_in(self.run.pk):
+            if held_by == _token_behind(token, step_run_id):
+                claims.append(Claim(item, step_run_id, held_by, attempt, params, *modes))
+        return claims
 
     def settle(self, *settlements: Settlement, claim_next: int = 0) -> Settled:
         """Write what attempts came to, and what follows, and claim up to ``claim_next`` steps, in one transaction.
@@ -263,6 +275,7 @@ class Conductor:
         self, settlements: Sequence[Settlement], decide: Decision, *, wanted: int, plant: bool = False
     ) -> Settled:
         records = store.records_of(settlements)
+        behind = settlements[0].claim.token if settlements else uuid.uuid4()
         with self._lock:
             for settlement in settlements:
                 self._pace.note(settlement)
@@ -270,7 +283,7 @@ class Conductor:
                 with self._state.trying():
                     wording = self._word(settlements, decide, plant=plant)
                     offered, limit = self._offer(wanted)
-                    chosen = self._wanted(offered, fresh=wording.ready)
+                    chosen = self._wanted(offered, behind, fresh=wording.ready)
                     call = wording.call | (self._claiming(chosen, limit) if chosen else {})
                     call |= self._passing_on(wording.ready, chosen, limit)
                     answer = self._write(call, records, settlements)
@@ -380,7 +393,9 @@ class Conductor:
         )
         return {"jobs": [self._dispatcher.job(step) for step in steps]}
 
-    def _wanted(self, items: Sequence[Item], fresh: Collection[Item] = ()) -> dict[Item, dict[str, Any]]:
+    def _wanted(
+        self, items: Sequence[Item], behind: uuid.UUID, fresh: Collection[Item] = ()
+    ) -> dict[Item, dict[str, Any]]:
         """What is asked of the database to claim these; an item of a handler that is not ours is left for others.
 
         ``fresh`` become ready in the same call.
@@ -391,10 +406,11 @@ class Conductor:
             if not self._may_run(version.handler):
                 self._state.put(item, backs_off=True)
                 continue
+            step_run_id = self._state.rows[item].id
             wanted[item] = {
-                "id": self._state.rows[item].id,
+                "id": step_run_id,
                 "status": StepStatus.RUNNING,
-                "token": uuid.uuid4(),
+                "token": _token_behind(behind, step_run_id),
                 "params": effective_params(self.run, node, version),
                 "leaseMs": settings.PIPELINE_LEASE_MS,
                 "timeoutMs": node.timeout_ms,
@@ -445,6 +461,11 @@ class Conductor:
 
 
 _begun: dict[uuid.UUID | None, Conductor] = {}
+
+
+def _token_behind(token: uuid.UUID, step_run_id: uuid.UUID) -> uuid.UUID:
+    """The token of a claim: as unique as that of the attempt before, and known also where the answer was lost."""
+    return uuid.uuid5(token, str(step_run_id))
 
 
 def _lost(claim: Claim) -> Settlement:

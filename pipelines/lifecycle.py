@@ -1,8 +1,8 @@
 """The life of a step, from claim to what comes next.
 
-1. claim the ``StepRun`` (``Conductor.claim``); 2. run the step; 3. validate its IR; 4. measure it; 5. write the domain
-outputs; 6. link each; 7. mirror into the audit log, settle, and decide what starts next. What 3 to 7 write is one
-transaction, fenced by the attempt: whatever dies, wherever, a step's records are all there or not there at all.
+1. claim the ``StepRun``; 2. run the step; 3. validate its IR; 4. measure it; 5. write the domain outputs; 6. link each;
+7. mirror into the audit log, settle, and decide what starts next. What 3 to 7 write is one transaction, fenced by the
+attempt: whatever dies, wherever, a step's records are all there or not there at all.
 """
 
 import logging
@@ -37,6 +37,7 @@ from pipelines.outages import OUTAGE, through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.pace import QUICK_MS
 from pipelines.registry import UnknownHandlerError, handler, handler_path
+from pipelines.scheduling import Item
 from pipelines.steps.contract import Prompted, StepContext, StepError, StepResult, seen_by
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,16 @@ class _Ran(NamedTuple):
     error: dict[str, Any] | None
     prompted: Prompted | None
     duration_ms: float
+
+
+def claim_steps(conductor: Conductor, items: Sequence[Item]) -> list[Claim]:
+    """Take ready step runs, also where the connection breaks: then they may have been claimed all the same."""
+    behind = uuid.uuid4()
+
+    def take(broke: bool) -> list[Claim]:
+        return conductor.claim(items, behind=behind) or (conductor.claimed_behind(behind) if broke else [])
+
+    return through_outages("claiming a step", take)
 
 
 def execute(
@@ -261,13 +272,13 @@ def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0)
 def _settle_through_outages(conductor: Conductor, settlements: Sequence[Settlement], claim_next: int) -> Settled:
     """Settle, also where the connection breaks: then the transaction may have been committed all the same.
 
-    In that case its records are there, and the attempts were accepted.
+    In that case its records are there, the attempts were accepted, and what was claimed with them is held.
     """
 
     def settle(broke: bool) -> Settled:
         settled = conductor.settle(*settlements, claim_next=claim_next)
         if not settled.accepted and broke and any(map(_is_recorded, settlements)):
-            return Settled(True, [])
+            return Settled(True, conductor.claimed_behind(settlements[0].claim.token))
         return settled
 
     return through_outages(f"settling {settlements[0].claim.name}", settle)

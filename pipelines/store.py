@@ -153,6 +153,13 @@ def claim(run_id: uuid.UUID, claiming: Mapping[str, Any]) -> Answer:
     return carry({"runId": run_id, **claiming})
 
 
+def held_in(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID | None, int, Mapping[str, Any]]]:
+    """The run's step runs that somebody holds: item, id, token, attempt, params."""
+    rows = StepRun.objects.filter(pipeline_run=run_id, status=StepStatus.RUNNING).order_by("id")
+    columns = rows.values_list("node_key", "map_index", "pk", "lease_token", "attempt", "params")
+    return [(Item(key, index), *rest) for key, index, *rest in columns]
+
+
 def given_up(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int, bool]]:
     """The run's step runs whose lease or time has run out: item, id, token, attempt, and whether the time has."""
     rows = StepRun.objects.filter(LAPSED, pipeline_run=run_id)

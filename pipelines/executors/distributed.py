@@ -15,7 +15,7 @@ from pipelines import admission, store
 from pipelines.attempts import under_way
 from pipelines.claims import Claim
 from pipelines.conductor import Conductor
-from pipelines.lifecycle import execute_all
+from pipelines.lifecycle import claim_steps, execute_all
 from pipelines.outages import through_outages
 from pipelines.pace import MOST
 from pipelines.scheduling import Item
@@ -44,8 +44,7 @@ class Carrier:
         if found is None or self._stopping():
             return
         conductor, item = found
-        claims = through_outages("claiming a step", lambda _: conductor.claim([item]))
-        self._follow(conductor, claims)
+        self._follow(conductor, claim_steps(conductor, [item]))
 
     def _follow(self, conductor: Conductor, claims: list[Claim]) -> None:
         until = time.monotonic() + CARRY_SECONDS
