@@ -62,7 +62,7 @@ def test_a_step_that_lasts_keeps_its_worker_from_nothing_after_an_outage(
     server: Server, media: Path, tmp_path: Path
 ) -> None:
     version = building.diamond()
-    with workers(1, environment(media)):
+    with workers(1, environment(media) | {"PIPELINE_LEASE_MS": "60000"}):
         lasting, arrivals = building.start_gated(tmp_path)
         wait_until(arrivals)
         connection.close()
@@ -78,6 +78,7 @@ def test_a_step_that_lasts_keeps_its_worker_from_nothing_after_an_outage(
 
     counts = check_sound("a step that outlasts an outage")
     assert counts["runs completed"] == RUNS + 1
+    assert counts["attempts lost"] == 0
 
 
 def test_a_server_that_stays_away_for_longer_than_a_lease(server: Server, media: Path) -> None:
