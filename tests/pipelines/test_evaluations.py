@@ -16,8 +16,10 @@ from config.canonical import content_hash
 from feedback import ground_truth
 from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
 from metrics.models import MetricResult
+from monitoring.flags import Key, Who, add_rule
+from pipelines.approvals import approve
 from pipelines.executors import duties, inline
-from pipelines.models import AIProcess, AIPrompt, PipelineRun, PipelineVersion, StepDefinition, StepVersion
+from pipelines.models import AIProcess, AIPrompt, PipelineRun, PipelineVersion, StepDefinition, StepRun, StepVersion
 from pipelines.models.runs import RunStatus
 from pipelines.review.evaluating import services
 from tests import factories
@@ -252,6 +254,83 @@ def test_one_that_fails_ends_its_runs() -> None:
     evaluation.refresh_from_db()
     assert (evaluation.status, evaluation.error["code"]) == ("failed", "dag-invalid")
     assert PipelineRun.objects.get(pk=run_id).status == RunStatus.CANCELLED
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_one_that_waits_for_a_person_does_not_hold_up_the_others(settings: LazySettings) -> None:
+    settings.PIPELINE_EXECUTOR = "distributed"
+    asking = pipeline({"key": "first", "params": {"ir": RIGHT}, "approval": True})
+    waits = services.start_evaluation(truth_set=truths(1), version=asking)
+    services.look()
+    other = services.start_evaluation(truth_set=waits.truth_set, version=versions(RIGHT)[0])
+
+    for _ in range(2):
+        services.look()
+        run_all(list(PipelineRun.objects.filter(run_group_id=other.pk, status="running").values_list("pk", flat=True)))
+
+    other.refresh_from_db()
+    assert other.status == "completed"
+    held = StepRun.objects.get(pipeline_run__run_group_id=waits.pk)
+    approve(step_run_id=held.pk, user=factories.UserFactory(is_superuser=True))
+    run_all(list(PipelineRun.objects.filter(run_group_id=waits.pk).values_list("pk", flat=True)))
+    services.look()
+    waits.refresh_from_db()
+    assert waits.status == "completed"
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_one_whose_owner_lacks_review_does_not_hold_up_the_others(settings: LazySettings) -> None:
+    settings.PIPELINE_EXECUTOR = "distributed"
+    rests = started(1, started_by=factories.UserFactory())
+    ada = factories.UserFactory()
+    goes = services.start_evaluation(truth_set=rests.truth_set, version=rests.version, started_by=ada)
+    settings.REVIEW_ENABLED = False
+    add_rule(key=Key.REVIEW_ENABLED, who=Who.USER, target=ada, value="on", reason="canary")
+
+    services.look()
+
+    assert {run.run_group_id for run in PipelineRun.objects.all()} == {goes.pk}
+
+
+def test_looking_costs_the_same_however_many_wait(settings: LazySettings) -> None:
+    settings.PIPELINE_EXECUTOR = "distributed"
+    asking = pipeline({"key": "first", "params": {"ir": RIGHT}, "approval": True})
+
+    def queries(count: int) -> int:
+        for n in range(count):
+            services.start_evaluation(truth_set=truths(2, f"s{count}_{n}"), version=asking)
+        services.look()
+        with CaptureQueriesContext(connection) as captured:
+            services.look()
+        return len(captured)
+
+    assert queries(1) == queries(5)
+
+
+def test_an_answer_that_no_node_gives_is_refused_by_its_scope(api: APIClient) -> None:
+    versions(RIGHT, RIGHT)
+    one_truth(scope="describe", provenance={"inputs": {"n": 0}})
+
+    refused = api.post("/api/evaluations", BODY, "json")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "ground-truth-not-evaluable")
+    assert "The set has answers for describe, and example@2 has no such node" in refused.json()["detail"]
+    assert not Evaluation.objects.exists()
+
+
+def test_nor_is_an_answer_compared_that_the_other_version_has_no_node_for(api: APIClient) -> None:
+    pipeline({"key": "other"})
+    versions(RIGHT)
+    truths(1)
+
+    refused = api.post("/api/evaluations", BODY, "json").json()
+
+    assert "The set has answers for first, and example@1 has no such node. Its nodes are other." in refused["detail"]
 
 
 def prompts() -> list[AIPrompt]:

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config import features
 from config.problems import DomainError
 from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
 from pipelines import engine
@@ -22,6 +21,7 @@ from pipelines.models import AIPrompt, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
 from pipelines.outages import OUTAGE
 from pipelines.review.evaluating.comparing import change_of, outcome_of, pair_of, report_of
+from pipelines.review.evaluating.due import due
 from pipelines.review.evaluating.inputs import bundle_of, inputs_of, reference_of
 from pipelines.review.evaluating.scoring import score_items
 from pipelines.review.evaluating.sides import Side, sides_of
@@ -70,10 +70,10 @@ def start_evaluation(
         made.is_replay = True
         return made
     evaluation = Evaluation(**wanted, set_was_frozen=locked.frozen_at is not None, started_by=started_by)
-    _check_sides(evaluation)
     truths = list(truth_set.members.order_by("scope", "reference_id"))
     if not truths:
         raise NotEvaluable(f"The set {truth_set.key} is empty. Put ground truth into it first.")
+    _check_sides(evaluation, {truth.scope for truth in truths})
     inputs_of(truths)
     evaluation.save(force_insert=True)
     EvaluationItem.objects.bulk_create(
@@ -150,12 +150,10 @@ def carry(evaluation_id: uuid.UUID, observe: Observer | None = None) -> Evaluati
 
 
 def look() -> None:
-    """The workers' duty: take those on that are under way."""
-    found = Evaluation.objects.filter(status=Evaluation.Status.RUNNING).select_related("started_by").order_by("pk")
-    for evaluation in found[:MOST_AT_ONCE]:
-        if features.is_on(features.REVIEW, evaluation.started_by):
-            with _ending_what_crashes(evaluation.pk):
-                advance(evaluation.pk)
+    """The workers' duty: take on those for which there is something to do."""
+    for evaluation_id in due(under_way=MOST_UNDER_WAY).values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        with _ending_what_crashes(evaluation_id):
+            advance(evaluation_id)
 
 
 def cancel_evaluation(evaluation: Evaluation) -> Evaluation:
@@ -179,13 +177,14 @@ def progress(evaluation: Evaluation) -> tuple[int, int]:
     return done, total
 
 
-def _check_sides(evaluation: Evaluation) -> None:
-    """Raises ``NotEvaluable`` for two sides that cannot be compared, and ``InvalidDag``."""
+def _check_sides(evaluation: Evaluation, scopes: Set[str]) -> None:
+    """Raises ``NotEvaluable`` for two sides that cannot be compared, or on such answers, and ``InvalidDag``."""
     sides = sides_of(evaluation)
     if len(sides) > 1 and (evaluation.prompt is None) != (evaluation.baseline_prompt is None):
         raise NotEvaluable("A prompt is compared with another prompt. Name both, or none.")
     for side in sides:
         side.params()
+        side.check_scopes(scopes)
         if side.version.pipeline_id != evaluation.version.pipeline_id:
             raise NotEvaluable(f"{side.version} is no version of {evaluation.version.pipeline}.")
         if side.prompt and evaluation.prompt and side.prompt.process_id != evaluation.prompt.process_id:

@@ -1,6 +1,6 @@
 """The two sides of an evaluation: what is evaluated, and what it is compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from pipelines.errors import NotEvaluable
 from pipelines.models import AIProcess, AIPrompt, PipelineVersion
 
 Prefix = Literal["", "baseline_"]
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,17 @@ class Side:
         if self.prompt is None:
             return {}
         return {key: {"prompt": str(self.prompt)} for key in asking_nodes(self.version, self.prompt.process)}
+
+    def check_scopes(self, scopes: Set[str]) -> None:
+        """Raises ``NotEvaluable`` where an output can't be compared, as no node of the version has its scope's key."""
+        graph, _ = definitions.resolve(self.version)
+        nodes = [node.key for node in graph.nodes]
+        strange = sorted(scopes - set(nodes))
+        if strange:
+            raise NotEvaluable(
+                f"The set has answers for {', '.join(strange[:MOST_NAMED])}, and {self.version} has no such node. Its "
+                f"nodes are {', '.join(nodes[:MOST_NAMED])}. Take those answers out of the set, or make another."
+            )
 
 
 def sides_of(evaluation: Evaluation) -> list[Side]:
