@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Max, ProtectedError
+from django.db.models import Max, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
 from feedback.errors import SetFrozen, SetInUse
@@ -23,16 +23,18 @@ def add_version(
     data: Any,
     provenance: Mapping[str, Any],
     feedback: ReviewFeedback | None = None,
+    alike: QuerySet[ReviewFeedback] | None = None,
     created_by: User | None = None,
 ) -> GroundTruth:
     """The next version of an accepted answer. What came of a review is kept once: then that version is returned.
 
-    The caller has checked ``data``.
+    It is kept once of all the reviews in ``alike`` too, which say the same. The caller has checked ``data``.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"truth {scope} {reference_id}"])
     if feedback is not None:
-        known = GroundTruth.objects.filter(feedback=feedback).order_by("-version").first()
+        same = Q(feedback=feedback) if alike is None else Q(feedback=feedback) | Q(feedback__in=alike)
+        known = GroundTruth.objects.filter(same).order_by("-version").first()
         if known is not None:
             return known
     versions = GroundTruth.objects.filter(scope=scope, reference_id=reference_id)

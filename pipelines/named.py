@@ -35,10 +35,9 @@ def read_named(graph: Graph) -> Named:
     return Named(_steps(found["steps"]), _profiles(found["profiles"]), frozenset(found["pools"]))
 
 
-def read_step_versions(names: set[str]) -> list[StepVersion]:
-    """The step versions that these names of DAGs stand for, each once; what does not exist is left out."""
-    found = _steps(_read(names, set(), set())["steps"])
-    return list({found[name].pk: found[name] for name in sorted(names) if name in found}.values())
+def read_step_versions(names: set[str]) -> Mapping[str, StepVersion]:
+    """The step versions that these names of DAGs stand for, under every name; what does not exist is left out."""
+    return _steps(_read(names, set(), set())["steps"]) if names else {}
 
 
 def _read(steps: set[str], profiles: set[str], pools: set[str]) -> Any:

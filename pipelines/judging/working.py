@@ -10,12 +10,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from config.problems import DomainError
 from feedback.accepted import accepted_answers
-from feedback.models import GroundTruth, Judge, Judgement, ReviewItem, ReviewQueue
+from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
 from feedback.models.queues import ItemKind
 from pipelines.judging.asking import Subject, ask_judge
 from pipelines.judging.keeping import keep
 from pipelines.review.content import load_content
-from pipelines.review.curation import NotCuratable, reference_of_item
+from pipelines.review.reviewed import truth_of
 
 MOST_ITEMS = 1_000
 BATCH = 100
@@ -128,7 +128,7 @@ def _subject(judge: Judge, item: ReviewItem, worked: Worked) -> Subject | None:
     if content.document is None:
         worked.gone += 1
         return None
-    truth = _truth_for(item) if judge.compares else None
+    truth = truth_of(item) if judge.compares else None
     if judge.compares and truth is None:
         worked.without_truth += 1
         return None
@@ -141,15 +141,6 @@ def _subject(judge: Judge, item: ReviewItem, worked: Worked) -> Subject | None:
         given=content.given.value,
         params=content.given.params,
     )
-
-
-def _truth_for(item: ReviewItem) -> GroundTruth | None:
-    """The latest version of the item's ground truth."""
-    try:
-        scope, reference_id = reference_of_item(item)
-    except NotCuratable:
-        return None
-    return GroundTruth.objects.filter(scope=scope, reference_id=reference_id).order_by("-version").first()
 
 
 def _why_stop(worked: Worked, limits: Limits, failures_in_a_row: int) -> tuple[str, bool]:

@@ -13,7 +13,6 @@ from config.canonical import canonical_json
 from feedback.models import ReviewItem
 from feedback.models.judges import METRIC_PREFIX
 from feedback.models.queues import ItemKind
-from ir_schemas import active
 from ir_schemas.active import Contract
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricDefinition, MetricResult
@@ -22,6 +21,7 @@ from pipelines.columns import of_columns
 from pipelines.dag import ForEachError
 from pipelines.definitions import readable_graph
 from pipelines.models import AIProcess, AIPrompt, PromptData, SplitAsset, StepRun
+from pipelines.review.contracts import answers_are_outputs, contract_of
 
 MOST_INPUT_BYTES = 1_000_000
 PICTURES = "SELECT asset::text FROM pipelines_review_pictures(%s, %s) asset"
@@ -62,12 +62,11 @@ class Content:
     @cached_property
     def contract(self) -> Contract | None:
         """The schema in force for outputs of this kind now; None where there is none."""
-        if self.item.kind != ItemKind.PROMPT_RESULT:
-            return active.in_force(step_version_id=self.step_run.step_version_id) if self.step_run else None
-        prompt = self.prompt_data.ai_prompt if self.prompt_data else None
-        if prompt is None:
-            return None
-        return active.of_prompt(prompt.pk, prompt.process_id)
+        step_run = self.step_run
+        is_answer = self.item.kind == ItemKind.PROMPT_RESULT
+        if is_answer and step_run is not None and not answers_are_outputs(step_run.step_version):
+            step_run = None
+        return contract_of(step_run, self.prompt_data)
 
     @cached_property
     def given(self) -> Given:

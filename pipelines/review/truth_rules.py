@@ -1,7 +1,7 @@
 """Ground truth that is written or imported fits a schema that is in force for what its scope names."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,10 +9,12 @@ from feedback.errors import TruthInvalid
 from feedback.truth_rules import Check
 from ir_schemas import active
 from ir_schemas.active import Contract
-from pipelines.dag import DagError
+from pipelines.ai.prompts import active_prompts
+from pipelines.dag import DagError, Node
 from pipelines.definitions import parsed
-from pipelines.models import AIProcess, AIPrompt, PipelineVersion
+from pipelines.models import AIProcess, PipelineVersion
 from pipelines.named import read_step_versions
+from pipelines.review.contracts import contract_of_node
 
 MOST_ERRORS = 20
 
@@ -21,12 +23,13 @@ def begin_check() -> Check:
     """Pipelines are read once, and what is in force for a scope once a scope."""
 
     @cache
-    def nodes() -> dict[str, set[str]]:
-        return _steps_by_node()
+    def nodes() -> Mapping[str, list[Node]]:
+        return _nodes_by_key()
 
     @cache
     def contracts(scope: str) -> list[Contract]:
-        return [*_of_steps(nodes().get(scope, set())), *_of_process(scope)]
+        found = (*_of_nodes(nodes().get(scope, [])), *_of_process(scope))
+        return list({contract.schema_id: contract for contract in found}.values())
 
     def check(scope: str, data: Any) -> None:
         hold_against(data, contracts(scope), at="/data")
@@ -49,22 +52,24 @@ def hold_against(data: Any, contracts: Sequence[Contract], *, at: str = "") -> N
     raise TruthInvalid(f"It does not match {first.name}, version {first.version}{besides}.{told}", errors=placed)
 
 
-def _steps_by_node() -> dict[str, set[str]]:
-    """The names of the step versions that the nodes of each key run in the active versions of all pipelines."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _nodes_by_key() -> Mapping[str, list[Node]]:
+    """The nodes of the active versions of all pipelines."""
+    found: dict[str, list[Node]] = defaultdict(list)
     for dag in PipelineVersion.objects.filter(is_active=True).order_by("pk").values_list("dag", flat=True):
         try:
             graph = parsed(dag)
         except DagError:  # of rules that were not there when it was kept
             continue
         for node in graph.nodes:
-            found[node.key].add(node.step_version_id)
+            found[node.key].append(node)
     return found
 
 
-def _of_steps(names: set[str]) -> Iterator[Contract]:
-    for version in read_step_versions(names) if names else ():
-        contract = active.in_force(step_version_id=version.pk)
+def _of_nodes(nodes: Sequence[Node]) -> Iterator[Contract]:
+    versions = read_step_versions({node.step_version_id for node in nodes})
+    for node in nodes:
+        version = versions.get(node.step_version_id)
+        contract = contract_of_node(node, version) if version else None
         if contract is not None:
             yield contract
 
@@ -74,7 +79,7 @@ def _of_process(key: str) -> Iterator[Contract]:
     process = AIProcess.objects.filter(key=key).first()
     if process is None:
         return
-    prompt = AIPrompt.objects.filter(process=process, is_active=True).first()
+    prompt = active_prompts(key).first()
     contract = active.of_prompt(prompt.pk, process.pk) if prompt else active.in_force(process_id=process.pk)
     if contract is not None:
         yield contract

@@ -188,3 +188,51 @@ def test_answers_are_put_into_a_set_by_whoever_may_curate(client: Client, curato
     assert not GroundTruthSetItem.objects.exists()
     put(curator, open_set)
     assert set(open_set.members.all()) == set(truths)
+
+
+def agreeing(verdict: str = "accept", correction: Any = None) -> list[ReviewFeedback]:
+    """Two reviews of one item that say the same."""
+    first = reviewed(verdict, correction)
+    return [first, reviewed(verdict, correction, item=first.answer.assignment.item, slot=2)]
+
+
+@pytest.mark.parametrize(("verdict", "correction"), [("accept", None), ("correct", {"n": 2})])
+def test_reviewers_who_agree_make_one_ground_truth(verdict: str, correction: Any, curator: User) -> None:
+    first, second = agreeing(verdict, correction)
+
+    made = [curate(each, curator).json() for each in (second, first, second)]
+
+    assert len({each["id"] for each in made}) == 1
+    assert (made[0]["version"], made[0]["reviewFeedbackId"]) == (1, str(first.pk))
+    assert made[0]["provenance"]["reviewer"] == first.reviewer
+
+
+def test_many_reviews_that_agree_are_curated_once(curator: User, client: Client) -> None:
+    chosen = [each.pk for each in (*agreeing(), *agreeing("correct", {"n": 2}))]
+    api = APIClient()
+    api.force_authenticate(curator)
+    client.force_login(curator)
+
+    page = client.post(
+        "/admin/feedback/reviewfeedback/", {"action": "make_ground_truth", "_selected_action": chosen}, follow=True
+    )
+    sent = api.post("/api/review-feedback/curate", {"reviewFeedbackIds": chosen}, "json").json()
+
+    assert "2 are ground truth now." in page.content.decode()
+    assert {each["id"] for each in sent["groundTruth"]} == {str(each.pk) for each in GroundTruth.objects.all()}
+    assert (len(sent["groundTruth"]), sent["refused"]) == (2, [])
+
+
+def test_what_an_agreeing_review_was_curated_to_before_is_found(curator: User) -> None:
+    first, second = agreeing()
+    early = GroundTruthFactory(feedback=second, data=IR)
+
+    assert curate(first, curator).json()["id"] == str(early.pk)
+    assert GroundTruth.objects.count() == 1
+
+
+def test_where_nobody_had_to_decide_the_curator_chooses_among_answers_that_differ(curator: User) -> None:
+    first = reviewed()
+    second = reviewed("correct", {"n": 2}, item=first.answer.assignment.item, slot=2)
+
+    assert [curate(each, curator).json()["data"] for each in (first, second)] == [IR, {"n": 2}]

@@ -26,7 +26,7 @@ from metrics.models import MetricResult
 from monitoring.models import TestRun
 from pipelines.judging.calibration import calibration_report
 from pipelines.judging.working import Limits, judge_queue
-from pipelines.models import PromptData, PromptResult
+from pipelines.models import PipelineRun, PromptData, PromptResult
 from pipelines.review.content import load_content
 from tests import factories
 from tests.pipelines.building import pipeline
@@ -221,6 +221,23 @@ def test_a_judge_that_compares_sees_the_truth_and_needs_it(serve: Serve) -> None
     assert server.bodies[0]["messages"][-1]["content"] == '{"n": 0} is to be {"n": 2}'
     assert Judgement.objects.get().ground_truth == truth
     assert without.target_id != Judgement.objects.get().target_id
+
+
+def test_a_judge_finds_the_truth_that_was_kept_by_the_page_alone_if_it_is_of_the_same_inputs(serve: Serve) -> None:
+    server = serve(score(0.5))
+    judge = judge_of("{{ inputs.output }} is to be {{ inputs.truth }}", compares=True)
+    queue = factories.ReviewQueueFactory()
+    [item] = reviewed(queue, "accept")
+    step_run = item.step_run
+    assert step_run is not None
+    PipelineRun.objects.update(inputs={"tone": "dry"})
+    kept = {"scope": step_run.node_key, "reference_id": step_run.pipeline_run.design_split.sha256}
+    factories.GroundTruthFactory(**kept, version=1, data={"n": "dry"}, provenance={"inputs": {"tone": "dry"}})
+    factories.GroundTruthFactory(**kept, version=2, data={"n": "warm"}, provenance={"inputs": {"tone": "warm"}})
+
+    judge_queue(judge=judge, queue=queue)
+
+    assert server.bodies[0]["messages"][-1]["content"] == '{"n": 0} is to be {"n": "dry"}'
 
 
 def test_limits_and_the_budget_hold(serve: Serve) -> None:

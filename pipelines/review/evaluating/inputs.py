@@ -29,7 +29,7 @@ class Input:
 
 
 def reference_of(truth: GroundTruth) -> str:
-    """The hash of the input that it is an answer to."""
+    """The hash of the input that it is an answer to: of a design, of inputs, or ``design+inputs``."""
     return truth.reference_id.partition("/")[0]
 
 
@@ -42,11 +42,20 @@ def index_of(truth: GroundTruth) -> int | None:
 def inputs_of(truths: Iterable[GroundTruth]) -> dict[str, Input]:
     """By reference.
 
-    Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database or cannot be used.
+    Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database or cannot be used,
+    and for answers to a prompt that no step asked, as no run gives another output to compare them with.
     """
     by_reference: dict[str, list[GroundTruth]] = defaultdict(list)
+    without_run = []
     for truth in truths:
         by_reference[reference_of(truth)].append(truth)
+        if _is_without_run(truth):
+            without_run.append(str(truth))
+    if without_run:
+        raise NotEvaluable(
+            f"{len(without_run)} answers are to a prompt by itself, so no pipeline gives another output to compare "
+            f"with: {', '.join(without_run[:MOST_NAMED])}. Take them out of the set, or make another one without them."
+        )
     designs = _designs(by_reference)
     found = {reference: _input(reference, each, designs) for reference, each in by_reference.items()}
     missing = [str(by_reference[reference][0]) for reference, given in found.items() if given is None]
@@ -78,14 +87,25 @@ def bundle_of(given: Input, truth: GroundTruth) -> DesignBundle | None:
 def _designs(truths: Mapping[str, Sequence[GroundTruth]]) -> dict[str, DesignSplit]:
     """The design of each hash: the one the answer was given on where it is still here, else the latest."""
     named = [str(recorded(each.provenance).get("designSplitId")) for several in truths.values() for each in several]
-    stored = DesignSplit.objects.filter(sha256__in=truths)
+    stored = DesignSplit.objects.filter(sha256__in={reference.partition("+")[0] for reference in truths})
     latest = stored.order_by("sha256", "-pk").distinct("sha256")
     of_the_answer = stored.filter(pk__in=filter(None, map(as_uuid, named))).order_by("pk")
     return {design.sha256: design for design in (*latest, *of_the_answer)}
 
 
+def _is_without_run(truth: GroundTruth) -> bool:
+    """Whether it is kept under a process by what was asked, not under a node by what its run began with."""
+    told = recorded(truth.provenance)
+    return bool(told.get("promptResultId")) and told.get("nodeKey") != truth.scope
+
+
 def _input(reference: str, truths: Sequence[GroundTruth], designs: Mapping[str, DesignSplit]) -> Input | None:
-    inputs = next(filter(None, map(_inputs_of, truths)), {})
+    given = [inputs for inputs in map(_inputs_of, truths) if inputs]
+    of_design, _, of_inputs = reference.partition("+")
+    if of_inputs:
+        inputs = next((each for each in given if content_hash(each) == of_inputs), None)
+        return None if inputs is None or of_design not in designs else Input(designs[of_design], inputs)
+    inputs = given[0] if given else {}
     if reference in designs:
         return Input(designs[reference], inputs)
     return Input(None, inputs) if content_hash(inputs) == reference else None

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from feedback.models import Evaluation
 from pipelines import definitions
-from pipelines.ai.config import PROMPT_HANDLER
 from pipelines.errors import NotEvaluable
 from pipelines.models import AIProcess, AIPrompt, PipelineVersion
+from pipelines.review.contracts import answers_are_outputs, config_of
 
 Prefix = Literal["", "baseline_"]
 MOST_NAMED = 20
@@ -66,8 +66,7 @@ def asking_nodes(version: PipelineVersion, process: AIProcess) -> list[str]:
     asking = []
     for node in graph.nodes:
         step = named.steps[node.step_version_id]
-        config = {**step.default_config, **node.config, **node.params}
-        if step.handler == PROMPT_HANDLER and config.get("prompt") == process.key:
+        if answers_are_outputs(step) and config_of(node, step).get("prompt") == process.key:
             asking.append(node.key)
     if not asking:
         raise NotEvaluable(
