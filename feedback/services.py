@@ -3,6 +3,7 @@
 An assignment is its reviewer's alone: anybody else is told that there is none.
 """
 
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count, F, Model, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -89,20 +90,17 @@ def submit(*, assignment_id: uuid.UUID, reviewer: User, answer: Answer) -> Revie
     The caller has checked the correction. Raises ``InvalidAnswers`` and what ``_hold`` raises.
     """
     assignment = _hold(assignment_id, reviewer)
-    item = assignment.item
-    given = ReviewAnswer.objects.create(
+    given = ReviewAnswer(
         assignment=assignment,
         verdict=ReviewAnswer.Verdict(answer.verdict),
-        answers=check_answers(item.queue.questions.all(), answer.answers),
+        answers=check_answers(assignment.item.queue.questions.all(), answer.answers),
         correction=answer.correction,
         corrected_under=answer.corrected_under,
         comments=answer.comments[:MAX_COMMENTS],
         remarks=check_remarks(answer.remarks),
         duration_ms=_duration_ms(assignment, answer.took),
     )
-    _end(assignment, State.SUBMITTED)
-    _write_feedback(given, item, reviewer)
-    _conclude(assignment)
+    _conclude(assignment, answered=_take(given, _as_feedback(given, assignment.item, reviewer)))
     return given
 
 
@@ -165,12 +163,11 @@ def _hold(assignment_id: uuid.UUID, reviewer: User) -> ReviewAssignment:
     One that lapsed or was given back is reserved again while a slot is free. Raises ``UnknownAssignment``,
     ``AlreadyAnswered``, ``ItemClosed`` and ``ReservationLost``.
     """
-    own = ReviewAssignment.objects.filter(pk=assignment_id, reviewer=reviewer)
-    item_id = own.values_list("item_id", flat=True).first()
-    if item_id is None:
+    of_it = ReviewItem.objects.filter(assignments__pk=assignment_id, assignments__reviewer=reviewer)
+    item = of_it.select_for_update(of=("self",)).select_related("queue").first()
+    if item is None:
         raise UnknownAssignment("You have no such assignment. Claim an item of the queue first.")
-    item = ReviewItem.objects.select_for_update(of=("self",)).select_related("queue").get(pk=item_id)
-    assignment = own.get()
+    assignment = ReviewAssignment.objects.get(pk=assignment_id)  # as it is now that the item is locked
     assignment.item = item
     if assignment.state in (State.SUBMITTED, State.SKIPPED):
         raise AlreadyAnswered(f"You have {assignment.get_state_display().lower()} this item. Go on to the next.")
@@ -208,9 +205,25 @@ def _free_slot(item: ReviewItem) -> None:
     ReviewItem.objects.filter(pk=item.pk).update(free_slots=F("free_slots") + 1)
 
 
-def _conclude(assignment: ReviewAssignment) -> None:
+def _take(given: ReviewAnswer, said: ReviewFeedback) -> int:
+    """Write both and end the assignment; how many answers the item has now."""
+    rows = [json.dumps(_by_column(row), default=str) for row in (given, said)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT feedback_take_answer(%s, %s)", rows)
+        [answered] = cursor.fetchone()
+    for row in (given, said):
+        row._state.adding = False
+    given.assignment.state, given.assignment.reserved_until = State.SUBMITTED, None
+    return int(answered)
+
+
+def _by_column(row: Model) -> dict[str, Any]:
+    columns = {str(field.column): getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return {column: value for column, value in columns.items() if value is not None}
+
+
+def _conclude(assignment: ReviewAssignment, *, answered: int) -> None:
     item = assignment.item
-    answered = item.assignments.filter(state=State.SUBMITTED).count()
     if answered < item.answers_needed:
         return
     if not assignment.is_adjudication and _needs_adjudicator(item):
@@ -233,8 +246,8 @@ def _duration_ms(assignment: ReviewAssignment, took: timedelta | None) -> int:
     return max(0, round(bounded / timedelta(milliseconds=1)))
 
 
-def _write_feedback(answer: ReviewAnswer, item: ReviewItem, reviewer: User) -> None:
-    ReviewFeedback.objects.create(
+def _as_feedback(answer: ReviewAnswer, item: ReviewItem, reviewer: User) -> ReviewFeedback:
+    return ReviewFeedback(
         answer=answer,
         design_split_id=item.design_split_id,
         artifact_id=item.artifact_id,

@@ -113,6 +113,16 @@ def test_what_is_refused_comes_back_with_all_that_was_typed(client: Client, ann:
     assert ReviewAnswer.objects.get().answers == {"fits": "pass", "score": 4.5}
 
 
+@pytest.mark.parametrize(("verdict", "field"), [("accept", "comments"), ("accept", "q.why"), ("skip", "note")])
+def test_a_text_that_cannot_be_kept_is_refused_in_words(client: Client, ann: User, verdict: str, field: str) -> None:
+    factories.ReviewQuestionFactory(queue=queue_with({"a": 1}), key="why", label="Why", kind="text", is_required=False)
+
+    refused = send(client, url := claim(client), verdict, **{field: "a\0b"})
+
+    assert (refused.status_code, "U+0000" in refused.content.decode()) == (400, True)
+    assert send(client, url, verdict, **{field: "ab"}).status_code == 302
+
+
 def schema_in_force(step_run: StepRun) -> IRSchema:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     made = create_version(model=IRSchema, owner=step_run.step_version, schema=schema)
@@ -334,6 +344,7 @@ def test_an_item_costs_the_same_in_a_long_queue(client: Client, ann: User) -> No
 
     assert queries() == few
     assert few == 7
+    assert queries_of(lambda: send(client, url, "accept")) == 13
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from config.problems import DomainError, problem
+from config.problems import DomainError, InvalidInput, problem
 from config.texts import as_uuid
 from feedback import services
 from feedback.models import ReviewQueue
@@ -150,6 +150,8 @@ def picture(request: HttpRequest, pk: uuid.UUID, which: str) -> HttpResponse:
 
 def _act(request: HttpRequest, opened: Opened, sent: Fields) -> None:
     verdict, reviewer, assignment = request.POST.get("verdict"), _user(request), opened.assignment
+    if any("\0" in text for _, texts in request.POST.lists() for text in texts):
+        raise InvalidInput("One of the texts holds the character U+0000, which cannot be kept. Take it out.")
     if verdict == "skip":
         services.skip(assignment_id=assignment.pk, reviewer=reviewer, note=request.POST.get("note", ""))
     elif verdict == "release":
