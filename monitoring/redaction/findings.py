@@ -16,7 +16,13 @@ class Finding(NamedTuple):
 
 
 class Recogniser(Protocol):
-    """Finds what must not be kept. It may be handed any text, in time that grows with its length only."""
+    """Finds what must not be kept. It may be handed any text, in time that grows with its length only.
+
+    A text with fewer than ``digits`` digits (0 to 9) holds nothing that it finds, and is not handed to it.
+    """
+
+    @property
+    def digits(self) -> int: ...
 
     def find(self, text: str) -> Iterable[Finding]: ...
 
@@ -42,6 +48,7 @@ class Pattern:
     check: Callable[[str], str | None] = as_written
     hints: tuple[str, ...] = ()
     any_case: bool = False
+    digits: int = 0
 
     def find(self, text: str) -> Iterator[Finding]:
         searched = text.lower() if self.any_case else text

@@ -70,6 +70,8 @@ _WORDS_WITHIN = 32  # characters
 class Identities:
     """Finds runs that have one of the shapes, and asks who issues such numbers."""
 
+    digits = min(identity.shape.count("9") for identity in IDENTITIES)
+
     def __init__(self) -> None:
         self._by_shape: dict[str, list[Identity]] = {}
         for identity in IDENTITIES:

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from string import ascii_uppercase
 
 from stdnum import iban, luhn, numdb
 
 from monitoring.redaction.findings import Finding, Pattern, Recogniser
 
-SHORTEST_IBAN = 15
+_AS_DIGITS = {ord(letter): str(int(letter, 36)) for letter in ascii_uppercase}
 
 
 def card(found: str) -> str | None:
@@ -21,6 +22,8 @@ def card(found: str) -> str | None:
 class Ibans:
     """International account numbers, with or without spaces, in either case."""
 
+    digits = 2
+
     # From the first digit on; the country's two letters stand before it.
     candidate = re.compile(r"[0-9](?<=(?<![A-Za-z0-9])[A-Za-z]{2}[0-9])[0-9](?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
 
@@ -28,25 +31,29 @@ class Ibans:
         for match in self.candidate.finditer(text):
             start = match.start() - 2
             written = text[start : match.end()]
-            while _has_ibans(written[:2].upper()):
-                normal = re.sub("[ -]", "", written).upper()
-                if len(normal) < SHORTEST_IBAN:
-                    break
-                if _mod_97(normal) == 1 and iban.is_valid(normal):
+            length = _length(written[:2].upper())
+            # The words after a number look like more of it.
+            while length and len(normal := _normal(written)) >= length:
+                if len(normal) == length and _mod_97(normal) == 1 and iban.is_valid(normal):
                     yield Finding(start, start + len(written), "iban", normal)
                     break
-                # The words after a number look like more of it.
                 written = written.rpartition(" ")[0]
 
 
+def _normal(written: str) -> str:
+    return written.replace(" ", "").replace("-", "").upper()
+
+
 @lru_cache(maxsize=26 * 26)
-def _has_ibans(country: str) -> bool:
-    return any(facts for _, facts in numdb.get("iban").info(country))
+def _length(country: str) -> int:
+    """How many characters a country's numbers have without spaces, all of them as many; 0 where it has none."""
+    structure = next((facts["bban"] for _, facts in numdb.get("iban").info(country) if facts), None)
+    return 4 + sum(map(int, re.findall("[0-9]+", structure))) if structure else 0
 
 
 def _mod_97(normal: str) -> int:
     """ISO 7064, mod 97-10, as IBANs use it: the first four characters go last, letters count from 10."""
-    return int("".join(str(int(character, 36)) for character in normal[4:] + normal[:4])) % 97
+    return int((normal[4:] + normal[:4]).translate(_AS_DIGITS)) % 97
 
 
 RECOGNISERS: tuple[Recogniser, ...] = (
@@ -59,5 +66,6 @@ RECOGNISERS: tuple[Recogniser, ...] = (
             r"|[0-9]{3}(?P<six>[ -])[0-9]{6}(?P=six)[0-9]{5})(?!\w)"
         ),
         card,
+        digits=13,
     ),
 )

@@ -24,6 +24,8 @@ class MissingExtra(RuntimeError):
 class Presidio:
     """Presidio's analyzer with its default model, loaded once. It takes milliseconds a text."""
 
+    digits = 0
+
     def __init__(self, language: str = "en") -> None:
         try:
             from presidio_analyzer import AnalyzerEngine

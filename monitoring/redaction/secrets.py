@@ -57,6 +57,8 @@ def looks_random(value: str) -> str | None:
 class PrivateKeys:
     """PEM blocks; one that does not end is taken to the end of the text."""
 
+    digits = 0
+
     begin = "-----BEGIN "
     end = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
 
@@ -73,12 +75,22 @@ class PrivateKeys:
 class Tokens:
     """What begins as issuers' keys do. One recogniser for all: most texts have none of them."""
 
-    expressions = tuple((begin, re.compile(rf"(?<![A-Za-z0-9]){re.escape(begin)}{tail}")) for begin, tail in PREFIXES)
+    digits = 0
+
+    def __init__(self) -> None:
+        # By the last character of how they begin, as few texts have the usual two, "_" and "-".
+        self._by_mark: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        for begin, tail in PREFIXES:
+            expression = re.compile(rf"(?<![A-Za-z0-9]){re.escape(begin)}{tail}")
+            self._by_mark.setdefault(begin[-1], []).append((begin, expression))
 
     def find(self, text: str) -> Iterator[Finding]:
-        for begin, expression in self.expressions:
-            if begin in text:
-                yield from (Finding(*match.span(), "token", match[0]) for match in expression.finditer(text))
+        for mark, expressions in self._by_mark.items():
+            if mark not in text:
+                continue
+            for begin, expression in expressions:
+                if begin in text:
+                    yield from (Finding(*match.span(), "token", match[0]) for match in expression.finditer(text))
 
 
 RECOGNISERS: tuple[Recogniser, ...] = (

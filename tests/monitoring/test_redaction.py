@@ -1,5 +1,6 @@
 """What redaction finds, what it leaves alone, and that no text makes it slow or leaves it half done."""
 
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from monitoring import redacting
 from monitoring.redaction import Redactor
+from monitoring.redaction.contact import Emails
+from monitoring.redaction.findings import Finding
 from monitoring.redaction.presidio import MissingExtra, Presidio
 
 KEY = b"a key of the tests"
@@ -182,6 +185,33 @@ def test_nothing_is_found_in_what_is_left(pieces: list[str]) -> None:
     redaction = REDACTOR.text(", ".join(pieces))
 
     assert REDACTOR.text(redaction.value).counts == {}
+
+
+class Nothing:
+    """With it every text is looked at, as with Presidio."""
+
+    digits = 0
+
+    def find(self, text: str) -> list[Finding]:
+        return []
+
+
+words = st.sampled_from(
+    ["Basic ", "Baſic ", " is ", "token ", "abcXefghG", "key", " ", "\n", "\u2003", "----- ", "ı", "İ"]
+)
+
+
+@given(st.lists(words | st.sampled_from([value for _, value in FOUND]) | st.text(max_size=20), max_size=6).map("".join))
+def test_what_is_not_looked_at_holds_nothing(text: str) -> None:
+    assert REDACTOR.text(text) == Redactor(key=KEY, more=[Nothing()]).text(text)
+
+
+@given(st.text("ab1_.%+'-@ é:", max_size=40))
+def test_addresses_are_what_one_expression_says(text: str) -> None:
+    expression = r"(?<![\w.%+'-])[\w.%+'-]++@[\w-]++(?:\.[\w-]++)+"
+    spans = [match.span() for match in re.finditer(expression, text) if re.search(r"\.[^\W\d_]{2,}$", match[0])]
+
+    assert [(one.start, one.end) for one in Emails().find(text)] == spans
 
 
 @pytest.mark.parametrize("name", HOSTILE)
