@@ -151,6 +151,7 @@ def test_a_correction_must_fit_the_schema_in_force_and_change_something(client: 
         assert reason in refused.content.decode()
         judged = client.post(f"{url}check", text, content_type="text/plain").json()
         assert judged["valid"] is False
+        assert judged["summary"] != "Valid."
     assert client.post(f"{url}check", '{\n"a": "y"}', content_type="text/plain").json()["problems"][0]["line"] == 2
     assert client.post(f"{url}check", '{"a": 2}', content_type="text/plain").json()["valid"] is True
 
@@ -215,6 +216,104 @@ def test_skipping_and_giving_back(client: Client, ann: User) -> None:
     late = send(client, ahead, "accept")
     assert late.status_code == 409
     assert "Go on to the next." in late.content.decode()
+
+
+@pytest.mark.parametrize("typed", ["4,5", "1,000", "four", "true", "1e999", "9" * 401, "9" * 400, "[" * 9_999, "٣"])
+def test_what_is_no_number_is_refused_with_how_to_write_one(typed: str, client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number", minimum=0, maximum=5)
+    url = claim(client)
+
+    assert "A number from 0 to 5." in text_of(client, url)
+    refused = send(client, url, "accept", **{"q.score": typed})
+
+    assert refused.status_code == 400
+    wanted = "Score: give a number from 0 to 5, in digits, with a point before decimals and no commas: 4 or 0.5."
+    assert wanted in refused.content.decode()
+    assert f'value="{typed}"' in refused.content.decode()
+
+
+def test_comments_that_are_too_long_are_refused_and_kept_in_their_field(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+
+    for comments, why in (("x" * 10_001, "10,001 characters; at most 10,000 fit"), ("a\0b", "U+0000")):
+        refused = send(client, url, "accept", comments=comments)
+        assert refused.status_code == 400
+        assert why in refused.content.decode()
+        assert comments in refused.content.decode()
+    assert not ReviewAnswer.objects.exists()
+    assert send(client, url, "accept", comments="x" * 10_000).status_code == 302
+    assert len(ReviewAnswer.objects.get().comments) == 10_000
+
+
+def test_a_verdict_sent_twice_is_taken_once_and_leads_on(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    factories.ReviewQuestionFactory(queue=queue, key="fits", label="Fits")
+    factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number", is_required=False)
+    for number in range(3):
+        add(queue, {"a": number})
+    answered = {"q.fits": "pass", "q.score": "", "remark_path": "/a", "remark_comment": " Here. ", "comments": " So. "}
+    corrected = {**answered, "correction": '{"a": 9.0}'}
+
+    for verdict, data in (("accept", answered), ("correct", corrected), ("skip", {})):
+        url = claim(client)
+        first, again = (send(client, url, verdict, **data) for _ in range(2))
+        assert (first.status_code, again.status_code) == (302, 302), verdict
+        assert first.headers["Location"] == again.headers["Location"] != url
+    assert ReviewAnswer.objects.count() == 2
+    url = reverse("review:item", args=[ReviewAnswer.objects.earliest("pk").assignment_id])
+    for verdict, data in (("accept", {**answered, "comments": "Else."}), ("reject", answered), ("skip", {})):
+        assert send(client, url, verdict, **data).status_code == 409
+    last = claim(client)
+    back = [send(client, last, "release", comments="Half.").headers["Location"] for _ in range(2)]
+    assert back == [reverse("review:queue", args=["q"])] * 2
+    assert ReviewItem.objects.filter(free_slots=1).count() == 2
+
+
+def test_giving_back_keeps_what_was_typed(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+
+    assert send(client, url, "release", comments="a\0b").status_code == 400
+    assert send(client, url, "release", comments="Half.", correction='{"a": 2').status_code == 302
+
+    assert claim(client) == url
+    assert "Half." in text_of(client, url)
+    assert "{&quot;a&quot;: 2" in text_of(client, url)
+
+
+def test_an_unchanged_output_is_not_called_a_valid_correction(client: Client, ann: User) -> None:
+    queue_with({"a": 1})
+    url = claim(client)
+
+    def judge(text: str) -> dict[str, Any]:
+        judged: dict[str, Any] = client.post(f"{url}check", text, content_type="text/plain").json()
+        return judged
+
+    unchanged, null, changed = judge('{"a":  1.0}'), judge("null"), judge('{"a": 2}')
+    assert (unchanged["valid"], unchanged["problems"]) == (False, [])
+    assert unchanged["summary"] == "The correction changes nothing. Accept the output, or change it."
+    assert (null["valid"], null["problems"][0]["line"]) == (False, 1)
+    assert null["problems"][0]["message"] == "Send the whole output as it should be; null is no output."
+    assert changed["valid"] is True
+    assert changed["summary"] == "No schema is in force for it, so only that it can be stored was checked."
+
+
+def test_an_item_whose_reservation_lapsed_waits_again(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    held = services.claim_next(queue=queue, reviewer=factories.UserFactory())
+    assert held is not None
+    assert "0 wait" in text_of(client, reverse("review:queues"))
+
+    ReviewAssignment.objects.update(reserved_until=timezone.now() - timedelta(seconds=1))
+
+    assert "1 waits" in text_of(client, reverse("review:queues"))
+    url = claim(client)
+    ReviewAssignment.objects.filter(reviewer=ann).update(reserved_until=timezone.now() - timedelta(seconds=1))
+    add(queue, {"a": 2})
+    send(client, claim(client), "accept")
+    assert '<progress max="2" value="1"' in text_of(client, url), "one that waits is not one's own as well"
 
 
 def test_an_item_is_open_to_who_holds_it_alone(client: Client, ann: User) -> None:
