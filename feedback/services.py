@@ -25,6 +25,7 @@ from feedback.remarks import check_remarks
 
 MAX_DURATION = timedelta(hours=24)
 MAX_COMMENTS = 10_000
+MOST_PRIORITY = 1_000
 BATCH = 1_000
 State = ReviewAssignment.State
 UNDONE = (ReviewItem.State.OPEN, ReviewItem.State.DISPUTED)
@@ -144,6 +145,15 @@ def withdraw(*, items: Iterable[ReviewItem]) -> int:
     undone = ReviewItem.objects.select_for_update().filter(pk__in=keys, state__in=UNDONE).order_by("pk")
     found = list(undone.values_list("pk", flat=True))
     return ReviewItem.objects.filter(pk__in=found).update(state=ReviewItem.State.WITHDRAWN)
+
+
+@transaction.atomic
+def prioritise(*, items: Iterable[ReviewItem], priority: int) -> int:
+    """Have items that are not done handed out before those of a lower priority. Returns how many there were."""
+    keys = [item.pk for item in items]
+    locked = ReviewItem.objects.select_for_update().filter(pk__in=keys).exclude(state=ReviewItem.State.DONE)
+    found = list(locked.order_by("pk").values_list("pk", flat=True))
+    return ReviewItem.objects.filter(pk__in=found).update(priority=priority)
 
 
 @transaction.atomic

@@ -18,8 +18,11 @@ from feedback.permissions import CURATE
 
 @admin.register(ReviewItem)
 class ReviewItemAdmin(GatedAdmin, ReadOnlyAdmin):
-    why_read_only = "Items come from the rule of their queue. Curators can withdraw them, or put them back."
-    actions = ("withdraw_items", "put_items_back")
+    why_read_only = (
+        "Items come from the rule of their queue. Curators can withdraw them, put them back, or have them handed out "
+        "before others."
+    )
+    actions = ("withdraw_items", "put_items_back", "hand_out_first", "hand_out_in_turn")
     list_display = (
         "__str__",
         linked("queue"),
@@ -61,6 +64,18 @@ class ReviewItemAdmin(GatedAdmin, ReadOnlyAdmin):
     def put_items_back(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
         count = services.put_back(items=items)
         messages.success(request, f"{count} of them were withdrawn and wait again.")
+
+    @admin.action(description="Hand out before others", permissions=["curate"])
+    def hand_out_first(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
+        self._prioritise(request, items, 1, "come before the others of their queues now")
+
+    @admin.action(description="Hand out in their turn again", permissions=["curate"])
+    def hand_out_in_turn(self, request: HttpRequest, items: QuerySet[ReviewItem]) -> None:
+        self._prioritise(request, items, 0, "come in their turn again")
+
+    def _prioritise(self, request: HttpRequest, items: QuerySet[ReviewItem], priority: int, what: str) -> None:
+        count = services.prioritise(items=items, priority=priority)
+        messages.success(request, f"{count} of them were not done and {what}.")
 
 
 @admin.register(ReviewAssignment)

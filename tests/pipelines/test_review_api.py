@@ -158,6 +158,24 @@ def test_curators_fill_queues_and_withdraw_items(ann: APIClient, queue: ReviewQu
     states = [curator.post(f"{place}/{name}").json()["state"] for name in ("withdraw", "withdraw", "put-back")]
     assert states == ["withdrawn", "withdrawn", "open"]
     assert curator.get(place).json()["targetId"] == made["targetId"]
+def test_a_curator_has_an_item_handed_out_first(ann: APIClient, queue: ReviewQueue) -> None:
+    older, newer = item(queue), item(queue)
+    place = f"/api/review-items/{newer.pk}"
+    curator = client_of("curate_review")
+
+    assert ann.patch(place, {"priority": 1}).status_code == 403
+    for wrong in ({"priority": 1001}, {"priority": None}, {}):
+        assert curator.patch(place, wrong).status_code == 400
+    assert curator.patch(place, {"priority": 5}).json()["priority"] == 5
+
+    first = claim(ann, queue).json()
+    assert first["item"]["id"] == str(newer.pk)
+    body = {"verdict": "accept", "answers": {"fits": "pass"}}
+    assert ann.post(at(first, "answer"), body).status_code == 200
+    assert curator.patch(place, {"priority": 9}).json()["priority"] == 5, "a done item stays as it is"
+    assert claim(ann, queue).json()["item"]["id"] == str(older.pk)
+
+
 
 
 def test_the_routes_are_there_only_while_review_is_on(

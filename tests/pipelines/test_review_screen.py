@@ -357,6 +357,22 @@ def test_a_curator_fills_a_queue_here(client: Client, ann: User) -> None:
     assert queue.items.count() == 1
     ReviewQueue.objects.update(metric=factories.MetricDefinitionFactory(target=None))
     assert "has no target" in client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
+def test_a_curator_has_an_item_handed_out_before_others(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    newer = add(queue, {"a": 2})
+    plant_role("curator")
+    ann.groups.add(Group.objects.get(name="curator"))
+    items = reverse("admin:feedback_reviewitem_changelist")
+
+    def act(action: str) -> str:
+        page = client.post(items, {"action": action, "_selected_action": [str(newer.pk)]}, follow=True)
+        return page.content.decode()
+
+    assert "1 of them were not done and come before the others" in act("hand_out_first")
+    assert "1 of them were not done and come in their turn again" in act("hand_out_in_turn")
+    assert ReviewItem.objects.get(pk=newer.pk).priority == 0
+    act("hand_out_first")
+    assert client.get(claim(client)).context["item"] == newer
 
 
 def test_a_split_is_drawn_over_its_page(client: Client, ann: User) -> None:

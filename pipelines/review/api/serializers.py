@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
-from feedback.services import MAX_COMMENTS
+from feedback.services import MAX_COMMENTS, MOST_PRIORITY
 from metrics.models import MetricResult
 from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
@@ -292,3 +292,12 @@ class ReviewSkipSerializer(serializers.Serializer[Any]):
 
 class ReviewFilledSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
+    whyNone = serializers.CharField(
+        source="why_none", help_text="Why none was added, as a sentence; empty where some were."
+    )
+
+
+class ReviewItemChangeSerializer(serializers.Serializer[Any]):
+    priority = serializers.IntegerField(
+        min_value=-MOST_PRIORITY, max_value=MOST_PRIORITY, help_text="The highest is handed out first; 0 at first."
+    )

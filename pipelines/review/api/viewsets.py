@@ -201,6 +201,13 @@ class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
         shown.accepted_answer = accepted_answer(shown)
         return Response(serializers.ReviewItemDetailSerializer(shown).data)
 
+    @extend_schema(request=serializers.ReviewItemChangeSerializer, responses=serializers.ReviewItemSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Have an item that is not done handed out before those of a lower priority. A done one stays as it is."""
+        priority = read_body(serializers.ReviewItemChangeSerializer, request)["priority"]
+        services.prioritise(items=[self.get_object()], priority=priority)
+        return Response(self.get_serializer(self.get_object()).data)
+
     @extend_schema(
         operation_id="reviewItemsHolders", responses=serializers.ReviewHolderSerializer(many=True), filters=False
     )
