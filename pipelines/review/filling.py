@@ -24,27 +24,34 @@ DUTY_LOOKS_BACK = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What filling came to: ``added`` items, or the reason why the rule could not be followed."""
+    """What filling came to: ``added`` items, or ``refused``, the reason why the rule could not be followed.
+
+    ``why_none`` says why none was added where the rule was followed.
+    """
 
     queue: ReviewQueue
     added: int = 0
     refused: str = ""
+    why_none: str = ""
 
 
 @transaction.atomic
-def fill(queue: ReviewQueue, *, within: timedelta | None = None, dry_run: bool = False) -> int:
-    """Add outputs until ``most_open`` items wait; ``within`` leaves older ones out. Returns how many were added.
+def fill(queue: ReviewQueue, *, within: timedelta | None = None, dry_run: bool = False) -> Filled:
+    """Add outputs until ``most_open`` items wait; ``within`` leaves older ones out.
 
     A queue at rest takes none. Raises ``InvalidInput`` for a rule that cannot be followed.
     """
     queue = ReviewQueue.objects.select_for_update(of=("self",)).select_related("metric").get(pk=queue.pk)
+    if not queue.is_active:
+        return Filled(queue, why_none="The queue is at rest, and takes none until it is active again.")
     waiting = queue.items.filter(state=ReviewItem.State.OPEN).count()
-    room = queue.most_open - waiting if queue.is_active else 0
-    if room <= 0:
-        return 0
+    if waiting >= queue.most_open:
+        return Filled(queue, why_none=f"{waiting:,} wait already; filling stops at {queue.most_open:,}.")
     since = None if within is None else first_uuid7(timezone.now() - within)
-    found = list(candidates(queue, since=since)[:room])
-    return len(found) if dry_run else services.add_items(queue=queue, items=as_items(queue, found))
+    found = list(candidates(queue, since=since)[: queue.most_open - waiting])
+    if not found:
+        return Filled(queue, why_none="No output meets its rule that it does not hold yet.")
+    return Filled(queue, len(found) if dry_run else services.add_items(queue=queue, items=as_items(queue, found)))
 
 
 def fill_all(queues: Iterable[ReviewQueue], *, within: timedelta | None = None, dry_run: bool = False) -> list[Filled]:
@@ -68,6 +75,6 @@ class _Duty:
 
 def _try(queue: ReviewQueue, within: timedelta | None, dry_run: bool) -> Filled:
     try:
-        return Filled(queue, fill(queue, within=within, dry_run=dry_run))
+        return fill(queue, within=within, dry_run=dry_run)
     except DomainError as refusal:
         return Filled(queue, refused=refusal.message)

@@ -48,6 +48,7 @@ def test_outputs_come_once_the_newest_first_until_enough_wait(capsys: pytest.Cap
     assert targets(queue) == {new.pk}
     fill()
     assert targets(queue) == {new.pk}
+    assert capsys.readouterr().out.splitlines()[-1] == "all: 0 added. 1 wait already; filling stops at 1."
     ReviewQueue.objects.update(most_open=5)
     fill("all", dry_run=True)
     assert targets(queue) == {new.pk}
@@ -55,7 +56,11 @@ def test_outputs_come_once_the_newest_first_until_enough_wait(capsys: pytest.Cap
     fill()
 
     assert targets(queue) == {new.pk, old.pk}
-    assert capsys.readouterr().out.splitlines()[-3:] == ["all: 1 would be added", "all: 1 added", "all: 0 added"]
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "all: 1 would be added",
+        "all: 1 added",
+        "all: 0 added. No output meets its rule that it does not hold yet.",
+    ]
     item = ReviewItem.objects.get(target_id=new.pk)
     assert item.title == f"{new.step_run.node_key} · {item.design_split}"
     assert item.step_run == new.step_run
@@ -155,6 +160,7 @@ def test_a_queue_at_rest_stays_as_it_is() -> None:
     fill()
     with pytest.raises(CommandError, match="no active queue 'rests'"):
         fill("rests")
+    assert "at rest" in filling.fill(queue).why_none
 
     assert targets(queue) == set()
 

@@ -152,7 +152,9 @@ def test_curators_fill_queues_and_withdraw_items(ann: APIClient, queue: ReviewQu
     assert ann.post(fill).status_code == ann.get("/api/review-items").status_code == 403
     curator = client_of("curate_review")
 
-    assert [curator.post(fill).json() for _ in range(2)] == [{"added": 1}, {"added": 0}]
+    filled = [curator.post(fill).json() for _ in range(2)]
+    why = "No output meets its rule that it does not hold yet."
+    assert filled == [{"added": 1, "whyNone": ""}, {"added": 0, "whyNone": why}]
     made = curator.get(f"/api/review-items?queueId={queue.pk}&state=open").json()["results"][0]
     place = f"/api/review-items/{made['id']}"
     states = [curator.post(f"{place}/{name}").json()["state"] for name in ("withdraw", "withdraw", "put-back")]

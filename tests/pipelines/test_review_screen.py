@@ -353,8 +353,10 @@ def test_a_curator_fills_a_queue_here(client: Client, ann: User) -> None:
 
     page = client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
 
-    assert "1 items were added" in page
+    assert "1 item was added." in page
     assert queue.items.count() == 1
+    again = client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
+    assert "0 items were added. No output meets its rule that it does not hold yet." in again
     ReviewQueue.objects.update(metric=factories.MetricDefinitionFactory(target=None))
     assert "has no target" in client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
 def test_a_curator_has_an_item_handed_out_before_others(client: Client, ann: User) -> None:

@@ -38,4 +38,5 @@ class Command(BaseCommand):
 def _line(filled: Filled, *, dry_run: bool) -> str:
     if filled.refused:
         return f"{filled.queue.key}: not filled. {filled.refused}"
-    return f"{filled.queue.key}: {filled.added} {'would be added' if dry_run else 'added'}"
+    added = f"{filled.queue.key}: {filled.added} {'would be added' if dry_run else 'added'}"
+    return f"{added}. {filled.why_none}" if filled.why_none else added

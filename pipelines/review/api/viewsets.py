@@ -148,7 +148,7 @@ class ReviewQueueViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQueue]):
     @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])
     def fill(self, request: Request, pk: Any) -> Response:
         """Add outputs by the queue's rule that it does not hold yet, until enough wait."""
-        return Response({"added": fill(self.get_object())})
+        return Response(serializers.ReviewFilledSerializer(fill(self.get_object())).data)
 
 
 class ReviewQuestionViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQuestion]):

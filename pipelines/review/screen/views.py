@@ -82,7 +82,8 @@ def fill_queue(request: HttpRequest, key: str) -> HttpResponse:
         raise PermissionDenied
     found = get_object_or_404(ReviewQueue, key=key)
     try:
-        messages.success(request, f"{fill(found)} items were added.")
+        filled = fill(found)
+        messages.success(request, f"{_items(filled.added)} added. {filled.why_none}".strip())
     except DomainError as refusal:
         messages.error(request, refusal.message)
     return redirect("review:queue", key)
@@ -170,6 +171,10 @@ def _next(
         messages.info(request, f"Nothing is left {left}for you in this queue now.")
         return redirect(_queue_url(found, adjudicates))
     return redirect("review:item", claimed)
+
+
+def _items(count: int) -> str:
+    return f"{count} item was" if count == 1 else f"{count} items were"
 
 
 def _own(request: HttpRequest, pk: uuid.UUID) -> Opened:
