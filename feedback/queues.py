@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
+from django.db.models.functions import Now
 
 from config.problems import InvalidInput
 from config.row_rules import check_row
@@ -69,12 +70,14 @@ def delete_question(question: ReviewQuestion) -> None:
 def progress(queue: ReviewQueue, reviewer: User) -> dict[str, int]:
     """How many items are in each state, by its name; ``answered`` and ``held`` are the reviewer's own."""
     by_state = dict(queue.items.order_by().values_list("state").annotate(Count("pk")))
-    mine = ReviewAssignment.objects.filter(queue=queue, reviewer=reviewer).order_by()
-    own = dict(mine.values_list("state").annotate(Count("pk")))
+    mine = ReviewAssignment.objects.filter(queue=queue, reviewer=reviewer)
+    own = mine.aggregate(
+        answered=Count("pk", filter=Q(state=ReviewAssignment.State.SUBMITTED)),
+        held=Count("pk", filter=Q(state=ReviewAssignment.State.RESERVED, reserved_until__gt=Now())),
+    )
     return {
         **{state: by_state.get(state, 0) for state in ReviewItem.State.values},
-        "answered": own.get(ReviewAssignment.State.SUBMITTED, 0),
-        "held": own.get(ReviewAssignment.State.RESERVED, 0),
+        **own,
     }
 
 

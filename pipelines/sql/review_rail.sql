@@ -20,7 +20,7 @@ BEGIN
     SELECT jsonb_object_agg(counted.queue_id, jsonb_build_array(counted.answered, counted.held)) INTO own
     FROM (
         SELECT queue_id, count(*) FILTER (WHERE state = 'submitted') AS answered,
-               count(*) FILTER (WHERE state = 'reserved') AS held
+               count(*) FILTER (WHERE state = 'reserved' AND reserved_until > statement_timestamp()) AS held
         FROM feedback_reviewassignment WHERE reviewer_id = who AND state IN ('submitted', 'reserved') GROUP BY queue_id
     ) counted;
 
@@ -32,10 +32,24 @@ BEGIN
     FROM (
         SELECT * FROM feedback_reviewqueue WHERE is_active ORDER BY name, key LIMIT most_queues
     ) queue
+    -- Items with a free place, and those whose places are held by people whose time has run out: the next claim takes these
+    -- back.
     CROSS JOIN LATERAL (
         SELECT count(*) AS found FROM (
-            SELECT 1 FROM feedback_reviewitem item
-            WHERE item.queue_id = queue.id AND item.state = 'open' AND item.free_slots >= 1
+            (
+                SELECT NULL::uuid FROM feedback_reviewitem item
+                WHERE item.queue_id = queue.id AND item.state = 'open' AND item.free_slots >= 1
+                LIMIT most_waiting
+            )
+            UNION ALL
+            (
+                SELECT DISTINCT item.id
+                FROM feedback_reviewassignment had JOIN feedback_reviewitem item ON item.id = had.item_id
+                WHERE had.queue_id = queue.id AND had.state = 'reserved'
+                    AND had.reserved_until <= statement_timestamp()
+                    AND item.state = 'open' AND item.free_slots = 0
+                LIMIT most_waiting
+            )
             LIMIT most_waiting
         ) few
     ) waiting

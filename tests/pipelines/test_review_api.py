@@ -1,5 +1,6 @@
 """Review over REST: claiming, answering, and to whom which route is open."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from feedback import services
@@ -178,6 +180,15 @@ def test_a_curator_has_an_item_handed_out_first(ann: APIClient, queue: ReviewQue
     assert claim(ann, queue).json()["item"]["id"] == str(older.pk)
 
 
+def test_a_reservation_that_lapsed_is_not_held(ann: APIClient, queue: ReviewQueue) -> None:
+    item(queue)
+    claim(ann, queue)
+    progress = f"/api/review-queues/{queue.pk}/progress"
+    assert ann.get(progress).json()["held"] == 1
+
+    ReviewAssignment.objects.update(reserved_until=timezone.now() - timedelta(seconds=1))
+
+    assert ann.get(progress).json()["held"] == 0
 
 
 def test_the_routes_are_there_only_while_review_is_on(

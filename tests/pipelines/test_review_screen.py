@@ -1,6 +1,7 @@
 """The review screen: what it shows, what it takes, and to whom it is open."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from config.models import uuid7
 from feedback import services
