@@ -22,11 +22,16 @@ def check_answers(questions: Iterable[Question], given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise InvalidAnswers("Send the answers as an object: the key of each question, and its answer.")
     asked = {question.key: question for question in questions}
-    answers = {key: value for key, value in given.items() if value is not None and value != ""}
+    answers = filled(given)
     errors = [*_unknown(asked, answers), *_faults(asked, answers)]
     if errors:
         raise InvalidAnswers(errors[0]["message"], errors=errors)
     return answers
+
+
+def filled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers without those left empty, which are no answers."""
+    return {key: value for key, value in given.items() if value is not None and value != ""}
 
 
 def _unknown(asked: Mapping[str, Question], answers: Mapping[str, Any]) -> Iterator[dict[str, str]]:

@@ -107,8 +107,14 @@ def submit(*, assignment_id: uuid.UUID, reviewer: User, answer: Answer) -> Revie
 
 @transaction.atomic
 def skip(*, assignment_id: uuid.UUID, reviewer: User, note: str = "") -> ReviewAssignment:
-    """Leave the item to others, for good. Raises what ``_hold`` raises."""
-    assignment = _hold(assignment_id, reviewer)
+    """Leave the item to others, for good; repeated, it is skipped once. Raises what ``_hold`` raises."""
+    try:
+        assignment = _hold(assignment_id, reviewer)
+    except AlreadyAnswered:
+        skipped = ReviewAssignment.objects.filter(pk=assignment_id, state=State.SKIPPED).first()
+        if skipped is None:
+            raise
+        return skipped
     assignment.note = note[:500]
     _end(assignment, State.SKIPPED)
     _free_slot(assignment.item)
@@ -116,9 +122,12 @@ def skip(*, assignment_id: uuid.UUID, reviewer: User, note: str = "") -> ReviewA
 
 
 @transaction.atomic
-def release(*, assignment_id: uuid.UUID, reviewer: User) -> ReviewAssignment:
-    """Give the item back for now; the draft stays. Raises what ``_hold`` raises."""
+def release(*, assignment_id: uuid.UUID, reviewer: User, draft: dict[str, Any] | None = None) -> ReviewAssignment:
+    """Give the item back for now; the draft stays, or is ``draft`` from now on. Raises what ``_hold`` raises."""
     assignment = _hold(assignment_id, reviewer)
+    if draft is not None:
+        assignment.draft = draft
+        assignment.save(update_fields=["draft"])
     _end(assignment, State.RELEASED)
     _free_slot(assignment.item)
     return assignment

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from django.contrib.auth.models import User
 
+from config.canonical import canonical_json
 from feedback import services
-from feedback.errors import AlreadyAnswered
+from feedback.answering import filled
+from feedback.errors import AlreadyAnswered, InvalidAnswers
 from feedback.models import ReviewAnswer, ReviewAssignment
 from feedback.remarks import check_places, check_remarks
 from feedback.services import Answer
@@ -17,8 +19,10 @@ def submit(*, assignment: ReviewAssignment, reviewer: User, answer: Answer, cont
     """Raises ``InvalidCorrection``, ``InvalidAnswers`` for a remark on no place of the output, and whatever
     ``feedback.services.submit`` raises.
 
-    Where the reviewer has given this very answer before, that one is returned.
+    Where the reviewer has given this very answer before, that one is returned, whatever is in force now.
     """
+    if assignment.state == ReviewAssignment.State.SUBMITTED and (given := _given_before(assignment, answer)):
+        return given
     if answer.verdict == ReviewAnswer.Verdict.CORRECT:
         answer = replace(answer, corrected_under=check_correction(content, answer.correction))
     else:
@@ -28,12 +32,22 @@ def submit(*, assignment: ReviewAssignment, reviewer: User, answer: Answer, cont
     try:
         return services.submit(assignment_id=assignment.pk, reviewer=reviewer, answer=answer)
     except AlreadyAnswered:
-        given = ReviewAnswer.objects.filter(assignment=assignment).first()
-        if given is None or not _is_same(given, answer):
+        given = _given_before(assignment, answer)
+        if given is None:
             raise
         return given
 
 
-def _is_same(given: ReviewAnswer, answer: Answer) -> bool:
-    sent = (answer.verdict, dict(answer.answers), answer.correction, answer.comments, list(answer.remarks))
-    return sent == (given.verdict, given.answers, given.correction, given.comments, given.remarks)
+def _given_before(assignment: ReviewAssignment, answer: Answer) -> ReviewAnswer | None:
+    """What was answered, if it is what ``answer`` would be stored as."""
+    given = ReviewAnswer.objects.filter(assignment=assignment).first()
+    if given is None:
+        return None
+    correction = answer.correction if answer.verdict == ReviewAnswer.Verdict.CORRECT else None
+    kept = [given.verdict, given.answers, given.correction, given.comments, given.remarks]
+    try:
+        remarks = check_remarks(answer.remarks)
+        sent = canonical_json([answer.verdict, filled(answer.answers), correction, answer.comments, remarks])
+    except (InvalidAnswers, ValueError):  # nothing that could have been taken
+        return None
+    return given if sent == canonical_json(kept) else None

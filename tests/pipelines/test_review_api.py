@@ -12,7 +12,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from feedback import services
-from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
+from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
+from ir_schemas.models import IRArtifact
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +179,24 @@ def test_a_curator_has_an_item_handed_out_first(ann: APIClient, queue: ReviewQue
     assert ann.post(at(first, "answer"), body).status_code == 200
     assert curator.patch(place, {"priority": 9}).json()["priority"] == 5, "a done item stays as it is"
     assert claim(ann, queue).json()["item"]["id"] == str(older.pk)
+def test_the_same_answer_is_taken_once_however_it_is_written(ann: APIClient, queue: ReviewQueue) -> None:
+    factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number", is_required=False)
+    item(queue, {"a": 5})
+    claimed = claim(ann, queue).json()
+    body = {"verdict": "correct", "answers": {"fits": "pass", "score": None}, "correction": {"a": 1}}
+
+    first = ann.post(at(claimed, "answer"), body)
+    ReviewQuestion.objects.filter(key="score").update(is_required=True)
+    IRArtifact.objects.all().delete()
+    again = ann.post(
+        at(claimed, "answer"), {**body, "correction": {"a": 1.0}, "answers": {"fits": "pass", "score": ""}}
+    )
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    for other in ({"answers": {"fits": "pass", "score": 0}}, {"correction": {"a": True}}, {"comments": "More."}):
+        refused = ann.post(at(claimed, "answer"), {**body, **other})
+        assert (refused.status_code, refused.json()["code"]) == (409, "review-already-answered"), other
 
 
 def test_a_reservation_that_lapsed_is_not_held(ann: APIClient, queue: ReviewQueue) -> None:

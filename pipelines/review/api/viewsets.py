@@ -19,7 +19,6 @@ from config.permissions import holds
 from config.renderers import PageRenderer, PictureRenderer
 from feedback import queues, services
 from feedback.accepted import accepted_answer
-from feedback.errors import AlreadyAnswered
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.permissions import CURATE, MAY_ADJUDICATE, REVIEW
 from feedback.services import Answer
@@ -346,12 +345,7 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
     def skip(self, request: Request, pk: Any) -> Response:
         """Leave the item to others, for good. Repeated, it is skipped once."""
         note = read_body(serializers.ReviewSkipSerializer, request)["note"]
-        own = self.get_object()
-        try:
-            services.skip(assignment_id=own.pk, reviewer=signed_in(request), note=note)
-        except AlreadyAnswered:
-            if own.state != ReviewAssignment.State.SKIPPED:
-                raise
+        services.skip(assignment_id=self.get_object().pk, reviewer=signed_in(request), note=note)
         return self._now()
 
     @extend_schema(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from config.problems import DomainError, InvalidInput, problem
 from config.texts import as_uuid
 from feedback import services
-from feedback.models import ReviewQueue
+from feedback.models import ReviewAssignment, ReviewQueue
 from feedback.permissions import CURATE, REVIEW, may_adjudicate, may_review
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.pictures import is_picture, picture_response
@@ -154,9 +155,10 @@ def _act(request: HttpRequest, opened: Opened, sent: Fields) -> None:
     if any("\0" in text for _, texts in request.POST.lists() for text in texts):
         raise InvalidInput("One of the texts holds the character U+0000, which cannot be kept. Take it out.")
     if verdict == "skip":
-        services.skip(assignment_id=assignment.pk, reviewer=reviewer, note=request.POST.get("note", ""))
+        services.skip(assignment_id=assignment.pk, reviewer=reviewer)
     elif verdict == "release":
-        services.release(assignment_id=assignment.pk, reviewer=reviewer)
+        if assignment.state != ReviewAssignment.State.RELEASED:
+            services.release(assignment_id=assignment.pk, reviewer=reviewer, draft=asdict(sent))
     else:
         answer = answer_of(sent, request.POST, opened.content, opened.questions)
         submit(assignment=assignment, reviewer=reviewer, answer=answer, content=opened.content)
