@@ -61,13 +61,30 @@ def fault_of(schema: Mapping[str, Any], value: Any) -> str:
     return _fault_of_number(schema, value) if schema["type"] == "number" else _fault_of_text(schema, value)
 
 
+def told_bounds(schema: Mapping[str, Any]) -> str:
+    """The bounds of a number in words; empty where it has none."""
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f"from {least:.15g} to {most:.15g}"
+    if least is not None:
+        return f"of at least {least:.15g}"
+    return "" if most is None else f"of at most {most:.15g}"
+
+
 def _fault_of_number(schema: Mapping[str, Any], value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return "give a number."
-    least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
-    if value < least:
-        return f"give a number of at least {least:g}."
-    return f"give a number of at most {most:g}." if value > most else ""
+    wanted = " ".join(filter(None, ("give a number", told_bounds(schema))))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        return f"{wanted}, in digits, with a point before decimals and no commas: 4 or 0.5."
+    is_within = schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
+    return "" if is_within else f"{wanted}."
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a double holds it."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _fault_of_text(schema: Mapping[str, Any], value: Any) -> str:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from config.models import uuid7
 from feedback.accepted import answers_to, decisive_keys, disagree
 from feedback.answering import check_answers
-from feedback.errors import AlreadyAnswered, ItemClosed, ReservationLost, UnknownAssignment
+from feedback.errors import AlreadyAnswered, InvalidAnswers, ItemClosed, ReservationLost, UnknownAssignment
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewFeedback, ReviewItem, ReviewQueue
 from feedback.remarks import check_remarks
 
@@ -97,7 +97,7 @@ def submit(*, assignment_id: uuid.UUID, reviewer: User, answer: Answer) -> Revie
         answers=check_answers(assignment.item.queue.questions.all(), answer.answers),
         correction=answer.correction,
         corrected_under=answer.corrected_under,
-        comments=answer.comments[:MAX_COMMENTS],
+        comments=_check_comments(answer.comments),
         remarks=check_remarks(answer.remarks),
         duration_ms=_duration_ms(assignment, answer.took),
     )
@@ -257,6 +257,18 @@ def _needs_adjudicator(item: ReviewItem) -> bool:
     if item.answers_needed == 1 or when == ReviewQueue.Adjudication.NEVER:
         return False
     return when == ReviewQueue.Adjudication.ALWAYS or disagree(answers_to(item), decisive_keys(item.queue))
+
+
+def _check_comments(comments: str) -> str:
+    """Raises ``InvalidAnswers``."""
+    fault = ""
+    if "\0" in comments:
+        fault = "The comments hold the character U+0000, which cannot be stored. Take it out."
+    elif len(comments) > MAX_COMMENTS:
+        fault = f"The comments have {len(comments):,} characters; at most {MAX_COMMENTS:,} fit. Shorten them."
+    if fault:
+        raise InvalidAnswers(fault, errors=[{"path": "/comments", "code": "comments-unfit", "message": fault}])
+    return comments
 
 
 def _duration_ms(assignment: ReviewAssignment, took: timedelta | None) -> int:

@@ -163,6 +163,8 @@ def test_curators_fill_queues_and_withdraw_items(ann: APIClient, queue: ReviewQu
     states = [curator.post(f"{place}/{name}").json()["state"] for name in ("withdraw", "withdraw", "put-back")]
     assert states == ["withdrawn", "withdrawn", "open"]
     assert curator.get(place).json()["targetId"] == made["targetId"]
+
+
 def test_a_curator_has_an_item_handed_out_first(ann: APIClient, queue: ReviewQueue) -> None:
     older, newer = item(queue), item(queue)
     place = f"/api/review-items/{newer.pk}"
@@ -179,6 +181,8 @@ def test_a_curator_has_an_item_handed_out_first(ann: APIClient, queue: ReviewQue
     assert ann.post(at(first, "answer"), body).status_code == 200
     assert curator.patch(place, {"priority": 9}).json()["priority"] == 5, "a done item stays as it is"
     assert claim(ann, queue).json()["item"]["id"] == str(older.pk)
+
+
 def test_the_same_answer_is_taken_once_however_it_is_written(ann: APIClient, queue: ReviewQueue) -> None:
     factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number", is_required=False)
     item(queue, {"a": 5})

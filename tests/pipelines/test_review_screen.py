@@ -105,7 +105,8 @@ def test_what_is_refused_comes_back_with_all_that_was_typed(client: Client, ann:
     page = refused.content.decode()
     assert refused.status_code == 400
     assert "Fits: answer this question." in page
-    assert "Score: give a number." in page
+    assert "Score: give a number of at most 5, in digits, with a point before decimals and no commas" in page
+    assert "A number of at most 5." in page
     assert "typed &lt;b&gt;" in page
     assert 'value="seven"' in page
     assert "data-kept" not in page
@@ -218,6 +219,17 @@ def test_skipping_and_giving_back(client: Client, ann: User) -> None:
     late = send(client, ahead, "accept")
     assert late.status_code == 409
     assert "Go on to the next." in late.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("4", 4), (".5", 0.5), ("5.", 5.0), ("+3", 3), ("-1e2", -100.0), ("1e-3", 0.001)]
+)
+def test_a_number_is_taken_as_it_is_commonly_written(typed: str, kept: float, client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    factories.ReviewQuestionFactory(queue=queue, key="score", label="Score", kind="number")
+
+    assert send(client, claim(client), "accept", **{"q.score": typed}).status_code == 302
+    assert ReviewAnswer.objects.get().answers == {"score": kept}
 
 
 @pytest.mark.parametrize("typed", ["4,5", "1,000", "four", "true", "1e999", "9" * 401, "9" * 400, "[" * 9_999, "٣"])
@@ -361,6 +373,8 @@ def test_a_curator_fills_a_queue_here(client: Client, ann: User) -> None:
     assert "0 items were added. No output meets its rule that it does not hold yet." in again
     ReviewQueue.objects.update(metric=factories.MetricDefinitionFactory(target=None))
     assert "has no target" in client.post(reverse("review:fill", args=["q"]), follow=True).content.decode()
+
+
 def test_a_curator_has_an_item_handed_out_before_others(client: Client, ann: User) -> None:
     queue = queue_with({"a": 1})
     newer = add(queue, {"a": 2})

@@ -1,6 +1,7 @@
 """What the screen sends, and what it shows in its fields: a draft, or what was just sent and refused."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +11,7 @@ from django.http import QueryDict
 
 from config.json_html import pretty_json
 from config.problems import DomainError, InvalidInput
+from feedback.answering import told_bounds
 from feedback.models import ReviewQuestion
 from feedback.services import Answer
 from ir_schemas.validation import JsonFault, Limits, check_document, parse_json
@@ -20,6 +22,8 @@ from pipelines.review.corrections import MOST_CHARACTERS, read_correction
 DRAFT = Limits(max_bytes=2_500_000, max_values=10_000)
 DRAFT_KEYS = ("answers", "correction", "comments", "remarks")
 PREFIX = "q."
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+MOST_DIGITS = 400  # of the largest double written out, and some
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question with what is in its field: ``choices`` where it has some, else ``value``."""
+    """A question with what is in its field: ``choices`` where it has some, else ``value``.
+
+    ``bounds`` are those of a number, in words.
+    """
 
     question: ReviewQuestion
     name: str
     value: str
     choices: list[Choice]
+    bounds: str
     error: str
 
 
@@ -130,6 +138,7 @@ def question_views(
             name=f"{PREFIX}{each.key}",
             value=fields.answers.get(each.key, ""),
             choices=_choices(each, fields.answers.get(each.key, "")),
+            bounds=told_bounds(each.schema),
             error=faults.get(f"/answers/{each.key}", ""),
         )
         for each in questions
@@ -156,12 +165,11 @@ def _choices(question: ReviewQuestion, chosen: str) -> list[Choice]:
     return [Choice(value, label, value == chosen) for value, label in options]
 
 
-def _number(text: str) -> Any:
+def _number(text: str) -> int | float | str:
     """A number, or the text itself, which the check then refuses with its reason."""
-    try:
-        return json.loads(text)
-    except ValueError:
+    if len(text) > MOST_DIGITS or not NUMBER.fullmatch(text):
         return text
+    return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
 def _newlines(text: str) -> str:
