@@ -245,7 +245,7 @@ def test_what_a_model_wrote_runs_and_loads_nothing(admin: Admin, queue: ReviewQu
     expect(frame.get_by_text("Hero")).to_be_visible()
     page.locator(".review-preview").click()
     page.keyboard.press("e")
-    expect(page.locator(".editor-status")).to_contain_text("Valid")
+    expect(page.locator(".editor-status")).to_contain_text("The correction changes nothing.")
 
     assert page.evaluate("window.hacked") is None
     page.goto(f"{page.url}preview")

@@ -87,7 +87,7 @@ class Corrector {
         const found = answer?.ok ? await answer.json().catch(() => null) : null;
         if (round !== this.round) return;
         if (!found) this.editor.show([], "Not checked: the server does not answer.");
-        else this.editor.show(found.problems, found.valid ? "Valid." : `${found.errorCount} to mend. F8 goes to the next.`);
+        else this.editor.show(found.problems, found.summary);
     }
 }
 
