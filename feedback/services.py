@@ -261,12 +261,8 @@ def _needs_adjudicator(item: ReviewItem) -> bool:
 
 def _check_comments(comments: str) -> str:
     """Raises ``InvalidAnswers``."""
-    fault = ""
-    if "\0" in comments:
-        fault = "The comments hold the character U+0000, which cannot be stored. Take it out."
-    elif len(comments) > MAX_COMMENTS:
+    if len(comments) > MAX_COMMENTS:
         fault = f"The comments have {len(comments):,} characters; at most {MAX_COMMENTS:,} fit. Shorten them."
-    if fault:
         raise InvalidAnswers(fault, errors=[{"path": "/comments", "code": "comments-unfit", "message": fault}])
     return comments
 
