@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -18,6 +17,7 @@ from ir_schemas.validation import compile_schema
 from pipelines.ai.step import converse
 from pipelines.models import StepRun
 from pipelines.recording.prompts import total_usage
+from pipelines.review.given import Given
 from pipelines.steps.contract import Prompted, StepContext, StepError, StepResult
 
 MOST_REASON = 10_000
@@ -35,8 +35,7 @@ class Subject:
     output: Any
     step_run: StepRun | None = None
     truth: GroundTruth | None = None
-    given: Any = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,14 @@ def _params(judge: Judge) -> dict[str, Any]:
 
 def _inputs(judge: Judge, subject: Subject) -> dict[str, Any]:
     """What the template sees as ``inputs``; ``truth`` is there only for a judge that compares."""
-    inputs = {"output": subject.output, "input": subject.given, "params": dict(subject.params)}
+    given = subject.given
+    inputs = {
+        "output": subject.output,
+        "input": given.value,
+        "runInputs": dict(given.inputs),
+        "upstream": dict(given.upstream),
+        "params": dict(given.params),
+    }
     return inputs | ({"truth": subject.truth.data} if judge.compares and subject.truth else {})
 
 

@@ -19,7 +19,7 @@ from metrics.paired import Comparison, compare_scores
 from pipelines.judging.asking import Subject
 from pipelines.judging.working import USUAL_LIMITS, Limits, Observer, Worked, work
 from pipelines.models import PipelineVersion, StepRun
-from pipelines.review.content import given_to
+from pipelines.review.given import given_to
 
 MOST_JUDGES = 10
 SCORED_BY = "truth_json_exact"  # the metric that every output that was compared with its truth has
@@ -184,15 +184,13 @@ def _subjects(
 
 def _subject(artifact: IRArtifact, truth: GroundTruth) -> Subject:
     step_run = StepRun.objects.select_related("pipeline_run__pipeline_version").get(pk=artifact.step_run_id)
-    given = given_to(step_run)
     return Subject(
         kind=ItemKind.IR_ARTIFACT,
         target_id=artifact.pk,
         output=artifact.ir_json,
         step_run=step_run,
         truth=truth,
-        given=given.value,
-        params=given.params,
+        given=given_to(step_run),
     )
 
 

@@ -138,8 +138,7 @@ def _subject(judge: Judge, item: ReviewItem, worked: Worked) -> Subject | None:
         output=content.document,
         step_run=item.step_run,
         truth=truth,
-        given=content.given.value,
-        params=content.given.params,
+        given=content.given,
     )
 
 

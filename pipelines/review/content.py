@@ -9,31 +9,18 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from config.canonical import canonical_json
 from feedback.models import ReviewItem
 from feedback.models.judges import METRIC_PREFIX
 from feedback.models.queues import ItemKind
 from ir_schemas.active import Contract
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricDefinition, MetricResult
-from pipelines import artifacts
 from pipelines.columns import of_columns
-from pipelines.dag import ForEachError
-from pipelines.definitions import readable_graph
 from pipelines.models import AIProcess, AIPrompt, PromptData, SplitAsset, StepRun
 from pipelines.review.contracts import answers_are_outputs, contract_of
+from pipelines.review.given import Given, given_to
 
-MOST_INPUT_BYTES = 1_000_000
 PICTURES = "SELECT asset::text FROM pipelines_review_pictures(%s, %s) asset"
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a step worked on: its item of a ``forEach`` or its parents' IRs, and its parameters."""
-
-    value: Any = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    is_too_large: bool = False
 
 
 @dataclass
@@ -78,18 +65,12 @@ class Content:
         """``page`` is the whole page's, ``part`` that of the part the output was made of; those that are stored."""
         if self.step_run is None or self.item.design_split_id is None:
             return {}
-        part = self.given.value.get("key") if isinstance(self.given.value, Mapping) else None
+        item = self.given.item
+        part = item.get("key") if isinstance(item, Mapping) else None
         with connection.cursor() as cursor:
             cursor.execute(PICTURES, (self.item.design_split_id, json.dumps(part or "page")))
             assets = [of_columns(SplitAsset, json.loads(row)) for (row,) in cursor.fetchall()]
         return {"page" if asset.kind == "page" else "part": asset for asset in assets}
-
-
-def given_to(step_run: StepRun) -> Given:
-    """What a step worked on, as far as it is recorded. ``step_run`` should come with its run."""
-    value = _input_of(step_run)
-    too_large = len(canonical_json(value)) > MOST_INPUT_BYTES
-    return Given(None if too_large else value, step_run.params, too_large)
 
 
 def load_content(item: ReviewItem) -> Content:
@@ -127,18 +108,3 @@ def _measured(result: Mapping[str, Any], metric: Mapping[str, Any]) -> MetricRes
     measured = of_columns(MetricResult, result)
     measured.metric = of_columns(MetricDefinition, metric)
     return measured
-
-
-def _input_of(step_run: StepRun) -> Any:
-    graph = readable_graph(step_run.pipeline_run)
-    if graph is None or step_run.node_key not in graph.children:
-        return None
-    node = graph.node(step_run.node_key)
-    if node.for_each is not None and step_run.map_index is not None:
-        source = graph.node(node.for_each.source)
-        try:
-            return artifacts.item_at(step_run.pipeline_run_id, node.for_each, source, step_run.map_index)
-        except (IRArtifact.DoesNotExist, IndexError, ForEachError):
-            return None
-    parents = {key: artifacts.accepted_ir(step_run.pipeline_run_id, key) for key in node.parents}
-    return {key: ir for key, ir in parents.items() if ir is not None} or None

@@ -229,7 +229,20 @@ class ReviewContentSerializer(serializers.Serializer[Content]):
     schemaId = serializers.UUIDField(
         source="contract.schema_id", allow_null=True, default=None, help_text="What a correction must fit."
     )
-    input = serializers.JSONField(source="given.value", allow_null=True, help_text="What the step worked on.")
+    input = serializers.JSONField(
+        source="given.value",
+        allow_null=True,
+        help_text="What the step worked on: its item of a forEach, else `upstream`. Null where there is neither.",
+    )
+    inputIsTooLarge = serializers.BooleanField(
+        source="given.is_too_large", help_text="Some of what it worked on is left out, as it is more than 1 MB."
+    )
+    runInputs = serializers.DictField(source="given.inputs", help_text="What the run began with.")
+    upstream = serializers.DictField(
+        source="given.upstream",
+        help_text="What the steps before it gave, by node; a list of one that ran forEach. Without the one that it has "
+        "an item of.",
+    )
     params = serializers.JSONField(source="given.params")
     prompt = serializers.CharField(source="prompt_data.prompt", allow_null=True, default=None)
     context = serializers.JSONField(  # type: ignore[assignment]

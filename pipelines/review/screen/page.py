@@ -119,6 +119,8 @@ def _input(assignment: ReviewAssignment, content: Content) -> dict[str, Any]:
     return {
         "design": assignment.item.design_split,
         "given": json_html(given.value) if given.value is not None else "",
+        "beside_item": json_html(given.upstream) if given.has_item and given.upstream else "",
+        "run_inputs": json_html(given.inputs) if given.inputs else "",
         "given_is_too_large": given.is_too_large,
         "params": json_html(given.params) if given.params else "",
         "prompt": code_html(prompt.prompt) if prompt else "",
