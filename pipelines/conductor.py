@@ -41,6 +41,8 @@ from pipelines.scheduling import Expansion, Item, Moves, Reason, cancel_moves, l
 from pipelines.state import Row, RunState
 
 MAX_REASON = 500
+THE_ONLY_ONE = -1
+"""As a number of steps to claim: the one that becomes ready in the same call, if it is the only one."""
 CANDIDATES = 4
 """How many steps a process offers to take one of, where others may be quicker."""
 
@@ -228,7 +230,8 @@ class Conductor:
             wanted = self._wanted([item for item in items if item in self._state.rows], behind or uuid.uuid4())
             if not wanted:
                 return []
-            answer = store.claim(self.run.pk, self._claiming(wanted, len(wanted)))
+            answer = store.claim(self.run.pk, self._claiming(wanted, len(wanted)) | self._pools(wanted))
+            self._wake(answer)
             return self._take(wanted, answer)
 
     def claimed_behind(self, token: uuid.UUID) -> list[Claim]:
@@ -244,7 +247,8 @@ class Conductor:
         """Write what attempts came to, and what follows, and claim up to ``claim_next`` steps, in one transaction.
 
         A result whose lease was lost is not accepted, nor is one that came too late, nor any that is settled with it.
-        Of more than one step only such are claimed as have been quick so far: see ``Pace``.
+        Of more than one step only such are claimed as have been quick so far: see ``Pace``. ``THE_ONLY_ONE`` claims a
+        step that follows alone, as in a chain.
         """
         items = [settlement.claim.item for settlement in settlements]
         for item, settlement in zip(items, settlements, strict=True):
@@ -282,10 +286,12 @@ class Conductor:
             while True:
                 with self._state.trying():
                     wording = self._word(settlements, decide, plant=plant)
-                    offered, limit = self._offer(wanted)
+                    offered, limit = self._offer(wanted, wording.ready)
                     chosen = self._wanted(offered, behind, fresh=wording.ready)
                     call = wording.call | (self._claiming(chosen, limit) if chosen else {})
-                    call |= self._passing_on(wording.ready, chosen, limit)
+                    call |= self._passing_on(wording.ready, chosen, limit, in_lines=bool(settlements))
+                    lining_up = wording.ready if settlements and self._dispatcher is not None else ()
+                    call |= self._pools(chosen, wording.freed, lining_up)
                     answer = self._write(call, records, settlements)
                     if answer.outcome == "done":
                         self._state.keep(answer.revision)
@@ -304,11 +310,13 @@ class Conductor:
         self.run.finished_at = datetime.fromisoformat(ended["finishedAt"])
         self.run.revision = self._state.revision
 
-    def _offer(self, wanted: int) -> tuple[list[Item], int]:
+    def _offer(self, wanted: int, fresh: Mapping[Item, int]) -> tuple[list[Item], int]:
         """Candidates to claim, and how many of them at most: several where they are quick, else one.
 
         Others may be quicker to take that one, so where there are others there are more candidates for it.
         """
+        if wanted == THE_ONLY_ONE:
+            return [item for item, delay in fresh.items() if len(fresh) == 1 and not delay], 1
         ready = self._state.ready(wanted)
         quick = self._pace.together([self.node(item) for item in ready])
         if quick > 1 or not ready:
@@ -375,23 +383,45 @@ class Conductor:
 
     def _ask(self, call: Mapping[str, Any], records: store.Records) -> store.Answer:
         answer = store.carry(call, records)
-        if answer.queues and self._dispatcher is not None:
-            self._dispatcher.wake(answer.queues)
+        self._wake(answer)
         return answer
 
+    def _wake(self, answer: store.Answer) -> None:
+        if answer.queues and self._dispatcher is not None:
+            self._dispatcher.wake(answer.queues)
+
     def _passing_on(
-        self, ready: Mapping[Item, int], chosen: Mapping[Item, Mapping[str, Any]], limit: int
+        self, ready: Mapping[Item, int], chosen: Mapping[Item, Mapping[str, Any]], limit: int, *, in_lines: bool
     ) -> dict[str, Any]:
-        """Jobs for what becomes ready, unless all of it is sure to be claimed in the same call."""
+        """Jobs for what becomes ready, unless all of it is sure to be claimed in the same call.
+
+        ``in_lines``: a step of a pool gets in line, and its job when it is its turn; else it gets in line when its job
+        finds the pool full. For that the pools' rows are held, so not where runs are begun, maybe many at once.
+        """
         if self._dispatcher is None or not ready:
             return {}
         if len(ready) <= limit and all(item in chosen and "pool" not in chosen[item] for item in ready):
             return {}
-        steps = (
-            ReadyStep(self._state.rows[item].id, self.step_version(item).handler, self.run.priority, delay)
-            for item, delay in ready.items()
-        )
-        return {"jobs": [self._dispatcher.job(step) for step in steps]}
+        jobs = []
+        for item, delay in ready.items():
+            step = ReadyStep(self._state.rows[item].id, self.step_version(item).handler, self.run.priority, delay)
+            stands_in_line = in_lines and not delay and self.node(item).pool is not None
+            jobs.append({**self._dispatcher.job(step), **({"inLine": True} if stands_in_line else {})})
+        return {"jobs": jobs}
+
+    def _pools(
+        self, chosen: Iterable[Item], freed: Collection[str] = (), lining_up: Iterable[Item] = ()
+    ) -> dict[str, Any]:
+        """The pools in which a call may take or free places, or have a step get in line."""
+        named = (self.node(item).pool for item in (*chosen, *lining_up))
+        pools = {pool for pool in named if pool is not None}.union(freed)
+        if not pools:
+            return {}
+        return {"pools": sorted(pools)} | ({"turns": True} if self._has_queue else {})
+
+    @property
+    def _has_queue(self) -> bool:
+        return self._dispatcher is not None or settings.PIPELINE_EXECUTOR == "distributed"
 
     def _wanted(
         self, items: Sequence[Item], behind: uuid.UUID, fresh: Collection[Item] = ()
@@ -426,8 +456,7 @@ class Conductor:
 
     def _claiming(self, wanted: Mapping[Item, Mapping[str, Any]], limit: int) -> dict[str, Any]:
         claiming: dict[str, Any] = {"claims": list(wanted.values()), "claimLimit": limit}
-        has_jobs = self._dispatcher is not None or settings.PIPELINE_EXECUTOR == "distributed"
-        return claiming | {"dequeue": True} if has_jobs else claiming
+        return claiming | {"dequeue": True} if self._has_queue else claiming
 
     def _take(self, wanted: Mapping[Item, Mapping[str, Any]], answer: store.Answer) -> list[Claim]:
         claims = []
@@ -491,6 +520,8 @@ class _Wording:
     def __init__(self, conductor: Conductor, state: RunState) -> None:
         self.ready: dict[Item, int] = {}
         """What becomes ready, and in how many milliseconds."""
+        self.freed: set[str] = set()
+        """The pools in which places become free."""
         self._conductor = conductor
         self._state = state
         self._settles: list[dict[str, Any]] = []
@@ -507,6 +538,7 @@ class _Wording:
     def settle(self, item: Item, words: dict[str, Any]) -> None:
         delay = words.get("delayMs")
         self._settles.append(words)
+        self._free(item)
         self._state.put(item, status=str(words["status"]), backs_off=bool(delay))
         if delay is not None:
             self.ready[item] = delay
@@ -541,6 +573,8 @@ class _Wording:
         if item not in self._state.rows:
             self._add(item, status, held=held, **words)
             return
+        if self._state.rows[item].status == StepStatus.RUNNING:
+            self._free(item)
         row = self._state.put(item, status=str(status), held=held, reason_code=words.get("reason_code", ""))
         if status == StepStatus.READY:
             self.ready[item] = 0
@@ -549,6 +583,11 @@ class _Wording:
             self._insert[item] |= moved
         else:
             self._update.append(moved)
+
+    def _free(self, item: Item) -> None:
+        pool = self._conductor.node(item).pool
+        if pool is not None:
+            self.freed.add(pool)
 
     def _add(self, item: Item, status: StepStatus, *, held: bool = False, **words: Any) -> None:
         row = self._state.put(item, id=uuid7(), status=str(status), held=held, reason_code=words.get("reason_code", ""))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, ProtectedError, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from pipelines import admission
+from pipelines import admission, pool_lines
 from pipelines.errors import PoolInUse
 from pipelines.models import ConcurrencyPool, PipelineRun, PipelineVersion, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
@@ -31,9 +32,11 @@ def _one(rows: Any) -> Coalesce:
 
 @transaction.atomic
 def save_pool(pool: ConcurrencyPool) -> ConcurrencyPool:
-    """Keep a pool that is new or was changed; runs that a higher limit has room for begin at once."""
+    """Keep a pool that is new or was changed; runs and steps that a higher limit has room for begin at once."""
     pool.save()
     admission.admit_waiting(pool.key)
+    if settings.PIPELINE_EXECUTOR == "distributed":
+        pool_lines.give_turns(pool.key)
     return pool
 
 

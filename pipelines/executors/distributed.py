@@ -1,8 +1,8 @@
 """What a worker does with a job: it claims the step, and carries its run on as far as it can.
 
 After settling a step the worker goes on itself with one that became ready, and enqueues only the others, so a chain
-never goes back to the queue. Where nothing became ready it takes another ready step of the same run, for a while:
-a run with many steps must not keep a worker from the other runs.
+never goes back to the queue, however long it takes. Where nothing became ready, or several steps did, it takes a ready
+step of the same run only for a while: a run with many steps must not keep a worker from the other runs.
 """
 
 import threading
@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from pipelines import admission, store
 from pipelines.attempts import under_way
 from pipelines.claims import Claim
-from pipelines.conductor import Conductor
+from pipelines.conductor import THE_ONLY_ONE, Conductor
 from pipelines.lifecycle import claim_steps, execute_all
 from pipelines.outages import through_outages
 from pipelines.pace import MOST
@@ -49,8 +49,8 @@ class Carrier:
     def _follow(self, conductor: Conductor, claims: list[Claim]) -> None:
         until = time.monotonic() + CARRY_SECONDS
         while claims:
-            more = 0 if self._stopping() or time.monotonic() > until else MOST
-            claims = execute_all(conductor, claims, guarded=True, claim_next=more).claims
+            more = THE_ONLY_ONE if time.monotonic() > until else MOST
+            claims = execute_all(conductor, claims, guarded=True, claim_next=0 if self._stopping() else more).claims
         if conductor.finished:
             self._forget(conductor)
             admission.admit_waiting(conductor.run.pool)

@@ -48,6 +48,6 @@ def enqueue(steps: Sequence[ReadyStep]) -> None:
 
 
 def _notify(queues: Collection[str]) -> None:
-    channels = [f"{CHANNEL}{queue}" for queue in sorted(queues)]
+    channels = [f"{CHANNEL}{queue}" for queue in sorted({*queues})]
     with connection.cursor() as cursor:
         cursor.execute(WAKE, [WAKE_UP, channels])

@@ -1,7 +1,8 @@
 """Finds what was left behind, and sees to it: the queue loses jobs and workers, the rows don't.
 
 1. Steps whose lease ran out, or whose time is up: tried again or failed.
-2. Steps that are ready and have no job: enqueued.
+2. Steps that are ready and have no job: enqueued, but for those that stand in the line of their pool. Of those that had
+   their turn and weren't taken, all of their kind leave the line; and where there is room, the next have their turn.
 3. Runs in which nothing can move though they have not ended: looked at anew.
 4. Runs in the queue whose pool has room: begun.
 5. Jobs that a dead worker had taken: dropped, as 1. sees to their steps.
@@ -18,7 +19,7 @@ from django.db.models import Exists, F, OuterRef, Q, TextField
 from django.db.models.functions import Cast, Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from pipelines import admission, store
+from pipelines import admission, pool_lines, store
 from pipelines.conductor import Conductor
 from pipelines.executors.dispatch import ReadyStep
 from pipelines.executors.queue import enqueue
@@ -43,6 +44,7 @@ class Swept:
     advanced: int = 0
     admitted: int = 0
     dropped: int = 0
+    moved: int = 0
 
 
 def sweep() -> Swept:
@@ -63,12 +65,15 @@ def heal() -> int:
 
 @transaction.atomic
 def enqueue_forgotten() -> int:
-    """Enqueue ready steps that have no job; how many. Their rows are held meanwhile, so that nobody claims them."""
+    """Enqueue ready steps that have no job, and don't wait for a place in a pool; how many.
+
+    Their rows are held meanwhile, so that nobody claims them.
+    """
     lock = Cast(OuterRef("pk"), TextField())
     jobs = ProcrastinateJob.objects.filter(queueing_lock=lock, status__in=["todo", "doing"])
     since = Coalesce(F("not_before"), F("ready_at"), F("created_at"))
     steps = (
-        StepRun.objects.filter(store.DUE, ~Exists(jobs), pipeline_run__status=RunStatus.RUNNING)
+        StepRun.objects.filter(store.DUE, ~Exists(jobs), ~pool_lines.WAITS, pipeline_run__status=RunStatus.RUNNING)
         .annotate(since=since)
         .filter(since__lt=Now() - FORGOTTEN_AFTER)
         .order_by("-pipeline_run__priority", "id")
@@ -129,6 +134,7 @@ PARTS: Mapping[str, Callable[[], int]] = {
     "advanced": advance_stuck,
     "admitted": admit_waiting,
     "dropped": drop_dead_jobs,
+    "moved": pool_lines.move_on,
     "enqueued": enqueue_forgotten,
 }
 

@@ -123,7 +123,8 @@ class StepRun(Record):
 
     Attempts are counted in place. ``lease_token`` is the fence: a result is accepted only from the attempt that
     holds it. ``error`` is ``{code, message}``; ``reason`` says why a row is skipped, waits or is done without running.
-    ``revision`` is that of the run when the row last moved. A running row takes ``weight`` of its ``pool``.
+    ``revision`` is that of the run when the row last moved. A running row takes ``weight`` of its ``pool``; a ready one
+    may stand in the pool's line, by ``pool_priority`` and age.
     ``reused_from`` is the row that really ran, where this one stands for it; its records are copies. ``decided_by``
     approved or declined it.
     """
@@ -142,6 +143,12 @@ class StepRun(Record):
     revision = models.PositiveIntegerField(db_default=0, default=0, editable=False)
     pool = models.CharField(max_length=100, blank=True, db_default="", default="", editable=False)
     weight = models.PositiveSmallIntegerField(db_default=1, default=1, editable=False)
+    pool_priority = models.SmallIntegerField(
+        null=True, blank=True, editable=False, help_text="Set while it is ready and stands in its pool's line."
+    )
+    pool_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="How long its place in the pool is kept; its turn, or it asks."
+    )
     progress_done = models.PositiveIntegerField(null=True, blank=True, editable=False)
     progress_total = models.PositiveIntegerField(null=True, blank=True, editable=False)
     ready_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -177,6 +184,12 @@ class StepRun(Record):
             models.Index(
                 fields=["pool"], include=["weight"], condition=Q(status="running") & ~Q(pool=""), name="step_run_pools"
             ),
+            models.Index(
+                fields=["pool", "-pool_priority", "id"],
+                condition=Q(status="ready", pool_priority__isnull=False),
+                name="step_run_lines",
+            ),
+            models.Index(fields=["-id"], condition=Q(status="waiting"), name="step_run_waiting"),
             models.Index(
                 fields=["cache_key", "-id"], condition=Q(status="completed") & ~Q(cache_key=""), name="step_run_cached"
             ),

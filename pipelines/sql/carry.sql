@@ -14,7 +14,10 @@
 --                     first; their status is `running`, and the fresh ones become ready in this call
 --   claimLimit        how many of the candidates to take; all where it is left out
 --   dequeue           true where claimed steps may have jobs in the queue, which then go
---   jobs              [{id, queue, priority, delayMs}]   steps that get a job where they are not claimed here
+--   jobs              [{id, queue, priority, delayMs, inLine}]   steps that get a job where they are not claimed here;
+--                     those inLine get it from their pool, when it is their turn
+--   pools             keys of the pools in which this call may take or free places
+--   turns             true where those who wait for a place are told by a job; else they ask again and again
 -- records: {artifacts: [], metrics: [], testRuns: [], testResults: [], prompts: [{promptData, promptResult}], logs: []},
 --     as rows of their tables
 -- irs: the IRs of the artifacts, in their order, apart because they can be large.
@@ -46,6 +49,8 @@ DECLARE
     next_revision integer;
     moves jsonb := COALESCE(p -> 'update', '[]');
     in_pools jsonb := '{}';
+    chosen uuid[] := '{}';
+    in_line uuid[] := '{}';
     claimed jsonb;
     ended jsonb;
     refused jsonb := '[]';
@@ -54,7 +59,7 @@ BEGIN
     IF p ? 'run' THEN
         INSERT INTO pipelines_pipelinerun SELECT r.* FROM jsonb_populate_record(NULL::pipelines_pipelinerun, p -> 'run') r;
     END IF;
-    SELECT id, status, revision INTO run FROM pipelines_pipelinerun
+    SELECT id, status, revision, priority INTO run FROM pipelines_pipelinerun
     WHERE id = (p ->> 'runId')::uuid FOR NO KEY UPDATE;
     IF NOT FOUND OR run.status <> 'running' THEN
         RETURN jsonb_build_object('outcome', 'lost', 'revision', COALESCE(run.revision, 0));
@@ -159,13 +164,17 @@ BEGIN
         FROM jsonb_populate_recordset(NULL::pipelines_steprun, p -> 'insert') i;
     END IF;
     moves := moves || settles;
+    IF p ? 'pools' OR p @? '$.claims[*].pool' THEN
+        -- Whoever takes from a pool waits here for the others, so that two can't both take the last place; and whoever
+        -- frees a place, so that none is freed while another finds the pool full and gets in line.
+        PERFORM 1 FROM pipelines_concurrencypool
+        WHERE key IN (
+            SELECT c ->> 'pool' FROM jsonb_array_elements(p -> 'claims') c
+            UNION ALL SELECT jsonb_array_elements_text(p -> 'pools')
+        )
+        ORDER BY key FOR NO KEY UPDATE;
+    END IF;
     IF p ? 'claims' THEN
-        IF p @? '$.claims[*].pool' THEN
-            -- Whoever takes from a pool waits here for the others, so that two can't both take the last place.
-            PERFORM 1 FROM pipelines_concurrencypool
-            WHERE key IN (SELECT c ->> 'pool' FROM jsonb_array_elements(p -> 'claims') c)
-            ORDER BY key FOR NO KEY UPDATE;
-        END IF;
         FOR candidate IN
             SELECT c.words, s.id, c.words ->> 'pool' AS pool, (c.words ->> 'weight')::integer AS weight,
                    c.words ? 'fresh' OR s.status = 'ready' AND (s.not_before IS NULL OR s.not_before <= moment) AS due
@@ -174,12 +183,19 @@ BEGIN
             ORDER BY c.place
         LOOP
             EXIT WHEN wanted <= 0;
-            IF NOT candidate.due OR candidate.pool IS NOT NULL AND NOT pipelines_pool_has_room(
-                candidate.pool, candidate.weight, COALESCE((in_pools ->> candidate.pool)::integer, 0)
-            ) THEN
+            IF NOT candidate.due THEN
                 refused := refused || to_jsonb(candidate.id);
                 CONTINUE;
             END IF;
+            IF candidate.pool IS NOT NULL AND NOT pipelines_pool_admits(
+                candidate.pool, candidate.weight, COALESCE((in_pools ->> candidate.pool)::integer, 0), candidate.id,
+                run.priority, chosen, p ? 'turns', moment
+            ) THEN
+                refused := refused || to_jsonb(candidate.id);
+                in_line := in_line || candidate.id;
+                CONTINUE;
+            END IF;
+            chosen := chosen || candidate.id;
             -- An attempt that is tried again at once brings along what it came to.
             moves := moves || CASE WHEN candidate.id = ANY (settled_ids) THEN (
                 SELECT settle || candidate.words FROM jsonb_array_elements(settles) settle
@@ -209,6 +225,8 @@ BEGIN
                 lease_token = CASE WHEN m.status = 'running' THEN m.token END,
                 lease_expires_at = moment + m."leaseMs" * interval '1 millisecond',
                 deadline = moment + m."timeoutMs" * interval '1 millisecond',
+                pool_priority = NULL,
+                pool_until = NULL,
                 progress_done = CASE WHEN m.status <> 'running' THEN s.progress_done END,
                 progress_total = CASE WHEN m.status <> 'running' THEN s.progress_total END,
                 not_before = CASE WHEN m.status <> 'running' THEN moment + m."delayMs" * interval '1 millisecond' END,
@@ -242,8 +260,28 @@ BEGIN
     IF p ? 'jobs' THEN
         queues := pipelines_enqueue((
             SELECT jsonb_agg(job) FROM jsonb_array_elements(p -> 'jobs') job
-            WHERE NOT COALESCE(claimed @> jsonb_build_array(jsonb_build_object('id', job -> 'id')), false)
+            WHERE NOT job ? 'inLine' AND (job ->> 'id')::uuid <> ALL (chosen)
         ), moment);
+        in_line := in_line || ARRAY(
+            SELECT (job ->> 'id')::uuid FROM jsonb_array_elements(p -> 'jobs') job
+            WHERE job ? 'inLine' AND (job ->> 'id')::uuid <> ALL (chosen)
+        );
+    END IF;
+    IF in_line <> '{}' THEN
+        -- Who asks again and again stands in line as long as he does, and no longer.
+        UPDATE pipelines_steprun SET
+            pool_priority = run.priority,
+            pool_until = CASE WHEN NOT p ? 'turns' THEN moment + interval '10 seconds' END
+        WHERE id = ANY (in_line) AND status = 'ready' AND (
+            pool_priority IS NULL
+            OR CASE WHEN p ? 'turns' THEN pool_until IS NOT NULL
+                    ELSE COALESCE(pool_until < moment + interval '5 seconds', true) END
+        );
+    END IF;
+    IF p ? 'turns' THEN
+        SELECT queues || COALESCE(jsonb_agg(queue), '[]') INTO queues
+        FROM jsonb_array_elements_text(p -> 'pools') WITH ORDINALITY AS listed(pool, place),
+             jsonb_array_elements(pipelines_give_turns(listed.pool, moment)) queue;
     END IF;
     IF p ? 'finish' THEN
         UPDATE pipelines_pipelinerun SET
@@ -292,18 +330,74 @@ BEGIN
 END
 $$;
 
--- Whether a step of this weight fits beside what runs now, and what the caller is about to add to that. The places taken
--- are those of running rows, so a dead worker keeps one no longer than its lease. A pool that was never made has no
--- limit; a step heavier than the pool runs alone.
-CREATE OR REPLACE FUNCTION pipelines_pool_has_room(pool_key text, taking integer, adding integer) RETURNS boolean
-LANGUAGE plpgsql AS $$
+-- Whether a step of this weight fits beside what runs now, what the caller is about to add to that, and the steps that
+-- stand in line before it: those of a higher priority, and older ones. Whoever asks holds the pool's row. The places
+-- taken are those of running rows, so a dead worker keeps one no longer than its lease. A pool that was never made has
+-- no limit; a step heavier than the pool runs alone.
+--
+-- Of those in line only such count as somebody waits for: they have been given their turn lately, or ask lately, or,
+-- where there are `turns`, will be given it. `chosen` are those that the caller has counted as added.
+CREATE OR REPLACE FUNCTION pipelines_pool_admits(
+    pool_key text, taking integer, adding integer, step_id uuid, step_priority integer, chosen uuid[], turns boolean,
+    moment timestamptz
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    most constant integer := (SELECT pool."limit" FROM pipelines_concurrencypool pool WHERE pool.key = pool_key);
+    used integer;
 BEGIN
-    RETURN COALESCE((
-        SELECT used.weight = 0 OR used.weight + taking <= pool."limit"
-        FROM pipelines_concurrencypool pool,
-             (SELECT COALESCE(sum(s.weight), 0) + adding AS weight FROM pipelines_steprun s
-              WHERE s.status = 'running' AND s.pool = pool_key) used
-        WHERE pool.key = pool_key
-    ), true);
+    IF most IS NULL THEN
+        RETURN true;
+    END IF;
+    used := adding + COALESCE((
+        SELECT sum(s.weight) FROM pipelines_steprun s WHERE s.status = 'running' AND s.pool = pool_key
+    ), 0);
+    IF used > 0 AND used + taking > most THEN
+        RETURN false;
+    END IF;
+    -- Each weighs 1 at least, so no more of them need be read than there are places.
+    used := used + COALESCE((
+        SELECT sum(before.weight) FROM (
+            SELECT s.weight FROM pipelines_steprun s
+            WHERE s.status = 'ready' AND s.pool = pool_key AND s.pool_priority IS NOT NULL
+                AND COALESCE(s.pool_until > moment, turns)
+                AND (s.pool_priority > step_priority OR s.pool_priority = step_priority AND s.id < step_id)
+                AND s.id <> ALL (chosen)
+            ORDER BY s.pool_priority DESC, s.id LIMIT most - used
+        ) before
+    ), 0);
+    RETURN used = 0 OR used + taking <= most;
+END
+$$;
+
+-- Give the first in a pool's line their turn, as many as fit beside what runs now: each gets a job, and a minute in which
+-- its place is kept. The queues that got one. Whoever calls holds the pool's row.
+CREATE OR REPLACE FUNCTION pipelines_give_turns(pool_key text, moment timestamptz) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    most constant integer := (SELECT pool."limit" FROM pipelines_concurrencypool pool WHERE pool.key = pool_key);
+    used integer;
+    step record;
+    jobs jsonb := '[]';
+BEGIN
+    used := COALESCE((
+        SELECT sum(s.weight) FROM pipelines_steprun s WHERE s.status = 'running' AND s.pool = pool_key
+    ), 0);
+    IF used >= most THEN
+        RETURN '[]';
+    END IF;
+    FOR step IN
+        SELECT s.id, s.weight, s.pool_priority, s.pool_until, version.handler
+        FROM pipelines_steprun s JOIN pipelines_stepversion version ON version.id = s.step_version_id
+        WHERE s.status = 'ready' AND s.pool = pool_key AND s.pool_priority IS NOT NULL
+            AND COALESCE(s.pool_until > moment, true)
+        ORDER BY s.pool_priority DESC, s.id LIMIT LEAST(most - used, 1000)
+        FOR NO KEY UPDATE OF s SKIP LOCKED
+    LOOP
+        EXIT WHEN used > 0 AND used + step.weight > most;
+        used := used + step.weight;
+        CONTINUE WHEN step.pool_until IS NOT NULL;
+        UPDATE pipelines_steprun SET pool_until = moment + interval '1 minute' WHERE id = step.id;
+        jobs := jobs || jsonb_build_object('id', step.id, 'queue', step.handler, 'priority', step.pool_priority);
+    END LOOP;
+    RETURN CASE WHEN jobs = '[]' THEN jobs ELSE pipelines_enqueue(jobs, moment) END;
 END
 $$;

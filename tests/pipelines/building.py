@@ -18,11 +18,14 @@ PAGE = DesignBundle("html", "page.html", "page.html", {"page.html": b"<h1>Hello<
 
 def steps() -> dict[str, StepVersion]:
     """A step version for each example handler, by its name."""
-    made = {}
-    for name in HANDLERS:
-        step, _ = StepDefinition.objects.get_or_create(key=name, defaults={"name": name})
-        made[name], _ = StepVersion.objects.get_or_create(step=step, version=1, defaults={"handler": name})
-    return made
+    return {name: step(name) for name in HANDLERS}
+
+
+def step(name: str) -> StepVersion:
+    """Version 1 of the step of this handler."""
+    definition, _ = StepDefinition.objects.get_or_create(key=name, defaults={"name": name})
+    version, _ = StepVersion.objects.get_or_create(step=definition, version=1, defaults={"handler": name})
+    return version
 
 
 def pipeline(*nodes: dict[str, Any], key: str = "example", **document: Any) -> PipelineVersion:
@@ -33,9 +36,9 @@ def pipeline(*nodes: dict[str, Any], key: str = "example", **document: Any) -> P
     return definitions.activate_version(definitions.create_version(pipeline=definition, dag=dag))
 
 
-def contract(step: str, schema: Any) -> IRSchema:
+def contract(name: str, schema: Any) -> IRSchema:
     """Put a schema in force for an example step."""
-    owner = steps()[step]
+    owner = steps()[name]
     return activate_schema(schema=create_schema(model=IRSchema, owner=owner, schema=schema))
 
 
