@@ -64,7 +64,8 @@ VARIABLES = (
     Variable("PIPELINE_EXECUTOR", str, "inline", "Who runs steps: inline (who starts a run) or distributed (workers)."),
     Variable("PIPELINE_LEASE_MS", int, 60_000, "Milliseconds until a step whose process died is taken back."),
     Variable("PIPELINE_SWEEP_MS", int, 5_000, "Milliseconds between a worker's looks for what was left behind."),
-    Variable("INLINE_EXECUTOR_THREADS", int, 2, "Steps that the inline executor runs at the same time."),
+    Variable("INLINE_EXECUTOR_THREADS", int, 2, "Steps of a run that the inline executor runs at the same time."),
+    Variable("INLINE_EXECUTOR_RUNS", int, 4, "Runs that a web process carries at the same time; others wait."),
     Variable(
         "AI_PROVIDERS",
         str,

@@ -253,6 +253,7 @@ if PIPELINE_EXECUTOR not in {"inline", "distributed"}:
 PIPELINE_LEASE_MS: int = value("PIPELINE_LEASE_MS")
 PIPELINE_SWEEP_MS: int = value("PIPELINE_SWEEP_MS")
 INLINE_EXECUTOR_THREADS: int = value("INLINE_EXECUTOR_THREADS")
+INLINE_EXECUTOR_RUNS: int = value("INLINE_EXECUTOR_RUNS")
 
 # Who may answer prompts; keys stay in the environment
 

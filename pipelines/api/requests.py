@@ -47,7 +47,8 @@ def signed_in(request: Request) -> User:
 
 def started(run: PipelineRun, request: Request) -> Response:
     """Have the run carried on, and answer 201 with it, or 200 where its key had started it before."""
-    carry_on(run.pk)
+    if not run.is_finished:
+        carry_on(run.pk)
     location = reverse("pipelinerun-detail", args=[run.pk], request=request)
     status = HTTPStatus.OK if run.is_replay else HTTPStatus.CREATED
     return Response(PipelineRunSerializer(run).data, status=status, headers={"Location": location})

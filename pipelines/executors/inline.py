@@ -9,9 +9,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -21,13 +21,16 @@ from django.db.models.functions import Now
 from config.clock import database_now
 from pipelines import admission
 from pipelines.conductor import Conductor
-from pipelines.lifecycle import execute_all
+from pipelines.lifecycle import claim_steps, execute_all
 from pipelines.models import PipelineRun, StepRun
 from pipelines.models.runs import RunStatus, StepStatus
+from pipelines.outages import through_outages
 from pipelines.pace import MOST
 from pipelines.unreadable import failed_where_unreadable
 
 Observer = Callable[[], None]
+Turn = Callable[[], AbstractContextManager[object]]
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -35,32 +38,39 @@ PAUSE = 0.25
 LONGEST_SLEEP = 60.0
 
 
-def carry(run_id: uuid.UUID, *, threads: int | None = None, observe: Observer | None = None) -> PipelineRun:
+def carry(
+    run_id: uuid.UUID,
+    *,
+    threads: int | None = None,
+    observe: Observer | None = None,
+    turn: Turn = nullcontext,
+) -> PipelineRun:
     """Carry the run until it ends, or until nothing can go on without a person; returns it as it then stands.
 
     ``threads`` counts the calling one; with 0 or 1 it is alone. ``observe`` is called a few times a second, in a thread
-    of its own. A run that is queued is begun when its pool has room.
+    of its own. ``turn`` is held while steps run. A run that is queued is begun when its pool has room.
     """
     count = settings.INLINE_EXECUTOR_THREADS if threads is None else threads
-    with failed_where_unreadable(run_id):
-        return _carry(run_id, count, observe)
+    with failed_where_unreadable(run_id), _observed(observe):
+        return _carry(run_id, count, turn)
     return _reread(run_id)
 
 
-def _carry(run_id: uuid.UUID, count: int, observe: Observer | None) -> PipelineRun:
+def _carry(run_id: uuid.UUID, threads: int, turn: Turn) -> PipelineRun:
     conductor = Conductor.of(run_id, executor="inline")
-    with _observed(observe):
-        if conductor.run.queued:
-            _wait_for_admission(run_id)
-            conductor = Conductor.of(run_id, executor="inline")
-        conductor.reclaim()
-        while True:
-            _Crew(conductor, count).work()
-            if conductor.finished or not _wait_for_more(run_id):
-                break
-            conductor.refresh()
-            conductor.reclaim()
-    admission.admit_waiting(conductor.run.pool)
+    if conductor.run.queued:
+        while not _patiently(partial(_is_admitted, run_id)):
+            time.sleep(PAUSE)
+        conductor = Conductor.of(run_id, executor="inline")
+    _patiently(conductor.reclaim)
+    while True:
+        with turn():
+            _Crew(conductor, threads).work()
+        if conductor.finished or not _patiently(partial(_wait_for_more, run_id)):
+            break
+        _patiently(conductor.refresh)
+        _patiently(conductor.reclaim)
+    _patiently(partial(admission.admit_waiting, conductor.run.pool))
     if conductor.finished and conductor.run.design_split is None:
         return conductor.run
     return _reread(run_id)
@@ -71,13 +81,33 @@ def _reread(run_id: uuid.UUID) -> PipelineRun:
 
 
 def carry_in_background(run_id: uuid.UUID) -> None:
-    """Carry the run in a thread of this process. Should that end first, the run waits for the next that carries it."""
-    in_background(f"run {run_id}", partial(carry, run_id))
+    """Carry the run in a thread of this process. Should that end first, the run waits for the next that carries it.
+
+    Of the runs that were begun so, ``INLINE_EXECUTOR_RUNS`` are at work at the same time; the others wait their turn.
+    """
+    in_background(f"run {run_id}", partial(carry, run_id, turn=partial(_turn, settings.INLINE_EXECUTOR_RUNS)))
 
 
 def in_background(what: str, work: Callable[[], Any]) -> None:
     """Do work in a thread of this process with a connection of its own; what goes wrong is logged."""
     threading.Thread(target=_alone, args=(what, work), name=what, daemon=True).start()
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    return through_outages("carrying a run", lambda _: work())
+
+
+@contextmanager
+def _turn(count: int) -> Iterator[None]:
+    """Be one of ``count`` at the same time. Who waits holds no connection, as there may be many."""
+    connection.close()
+    with _turns(count):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _turns(count: int) -> threading.Semaphore:
+    return threading.Semaphore(count)
 
 
 def _alone(what: str, work: Callable[[], Any]) -> None:
@@ -112,7 +142,7 @@ class _Crew:
                 with self._change:
                     moved = self._change.wait(PAUSE)
                 if not moved:
-                    self._conductor.refresh()
+                    _patiently(self._conductor.refresh)
                 self._carry()
         finally:
             with self._change:
@@ -131,7 +161,7 @@ class _Crew:
         with self._change:
             self._working += 1
         try:
-            claims = self._conductor.claim(self._conductor.ready(1))
+            claims = claim_steps(self._conductor, self._conductor.ready(1))
             while claims:
                 self._call_helpers()
                 claims = execute_all(self._conductor, claims, claim_next=MOST).claims
@@ -185,13 +215,12 @@ def _observed(observe: Observer | None) -> Iterator[None]:
         thread.join()
 
 
-def _wait_for_admission(run_id: uuid.UUID) -> None:
-    while True:
-        status, queued, pool = PipelineRun.objects.values_list("status", "queued", "pool").get(pk=run_id)
-        if not queued or status != RunStatus.RUNNING:
-            return
-        admission.admit_waiting(pool)
-        time.sleep(PAUSE)
+def _is_admitted(run_id: uuid.UUID) -> bool:
+    """Whether the run has left the queue of its pool; what has room there leaves it now."""
+    status, queued, pool = PipelineRun.objects.values_list("status", "queued", "pool").get(pk=run_id)
+    if not queued or status != RunStatus.RUNNING:
+        return True
+    return run_id in {run.pk for run in admission.admit_waiting(pool)}
 
 
 def _wait_for_more(run_id: uuid.UUID) -> bool:

@@ -34,6 +34,8 @@ MOST_FIRING = 4
 """Schedules whose pages one worker fetches at the same time."""
 RESTART_PAUSE = 0.5
 LONGEST_RESTART_PAUSE = 5.0
+POOL_SECONDS = 3.0
+"""How long a question of the queue waits for a connection before it counts as an outage."""
 SETTLE_SECONDS = 5.0
 """What steps that were given back are allowed to settle in."""
 
@@ -175,7 +177,8 @@ class _Clock:
 class _PatientConnector(PsycopgConnector):
     """Asks again while the database is away, unless the worker is ``stopping``.
 
-    An error would end the queue's worker, which then takes no job before the last step that runs here has ended.
+    An error would end the queue's worker, which then takes no job before the last step that runs here has ended; and
+    Procrastinate's listener would be gone without a word.
     """
 
     def __init__(self, stopping: Callable[[], bool], **pool: Any) -> None:
@@ -214,7 +217,7 @@ def _queue_connector(stopping: Callable[[], bool]) -> PsycopgConnector:
     """
     parameters = connector_params("default")
     options = f"{parameters.get('options', '')} -c synchronous_commit=off".strip()
-    return _PatientConnector(stopping, kwargs={**parameters, "options": options})
+    return _PatientConnector(stopping, timeout=POOL_SECONDS, kwargs={**parameters, "options": options})
 
 
 def _close_connections(carriers: ThreadPoolExecutor, count: int) -> None:

@@ -2,23 +2,27 @@
 
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from pipelines.models import PipelineRun
+from pipelines.executors import inline
+from pipelines.executors.worker import POOL_SECONDS
+from pipelines.models import PipelineRun, StepRun
 from tests.chaos import building
-from tests.chaos.processes import LEASE_MS, all_ended, environment, wait_until, wait_until_completed, workers
+from tests.chaos.processes import LEASE_MS, PATIENCE, all_ended, environment, wait_until, wait_until_completed, workers
 from tests.chaos.servers import BreakingConnection, Server, on_server
 from tests.chaos.soundness import check_sound
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RUNS = 40
-AWAY_SECONDS = 1.0
+AWAY_SECONDS = 2 * POOL_SECONDS
 
 
 @pytest.fixture
@@ -79,6 +83,30 @@ def test_a_step_that_lasts_keeps_its_worker_from_nothing_after_an_outage(
     counts = check_sound("a step that outlasts an outage")
     assert counts["runs completed"] == RUNS + 1
     assert counts["attempts lost"] == 0
+
+
+def test_an_inline_run_goes_on_after_an_outage(server: Server, settings: Any) -> None:
+    settings.PIPELINE_LEASE_MS = 60_000
+    run = building.start(building.pipeline({"key": "a", "step": "broken", "retries": 1, "retryDelayMs": 4_000}))
+    with ThreadPoolExecutor(1) as pool:
+        carried = pool.submit(in_thread, run.pk)
+        wait_until(lambda: StepRun.objects.exclude(past_attempts=[]).exists())
+        away_until = time.monotonic() + 5
+        connection.close()
+        server.stop()
+        wait_until(lambda: time.monotonic() > away_until)
+        server.start()
+        ended = carried.result(PATIENCE)
+
+    assert ended.status == "failed"
+    assert StepRun.objects.get().attempt == 2
+
+
+def in_thread(run_id: uuid.UUID) -> PipelineRun:
+    try:
+        return inline.carry(run_id)
+    finally:
+        connection.close()
 
 
 def test_a_server_that_stays_away_for_longer_than_a_lease(server: Server, media: Path) -> None:
