@@ -21,14 +21,15 @@ from feedback.agreement import (
     separation,
 )
 from feedback.models import ReviewAnswer, ReviewItem, ReviewQuestion, ReviewQueue
+from feedback.models.queues import VERDICT
 from feedback.models.work import ADJUDICATION_SLOT
 from metrics.models import MetricDefinition, MetricResult
 
 MOST_ANSWERS = 100_000
+MOST_RESULTS = 200_000  # of metrics
 MOST_DISPUTES = 50
 MOST_REVIEWERS = 50
 MOST_SIZE = 12  # different answers that a matrix shows
-VERDICT = "verdict"
 
 Row = tuple[Any, Any, int, str, dict[str, Any]]
 
@@ -66,15 +67,18 @@ class MetricFit:
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read.
+    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read, ``metrics_cut`` the same of the latest
+    ``MOST_RESULTS`` results of metrics. ``texts`` are questions that are not compared, as texts seldom are the same.
 
     ``adjudicated`` of the items read were decided by an adjudicator, whose answers count in no measure of agreement;
     ``undecided`` items of the queue wait for one.
     """
 
     questions: list[QuestionAgreement]
+    texts: list[ReviewQuestion]
     metrics: list[MetricFit]
     is_cut: bool
+    metrics_cut: bool
     adjudicated: int
     undecided: int
 
@@ -87,29 +91,40 @@ def agreement_report(queue: ReviewQueue) -> AgreementReport:
     columns = ("assignment__item_id", "assignment__reviewer_id", "assignment__slot", "verdict", "answers")
     rows: list[Row] = list(answers.values_list(*columns)[: MOST_ANSWERS + 1])
     kept = rows[:MOST_ANSWERS]
+    asked = list(queue.questions.all())
     judged = [
-        (key, label, Judgements.of(given, is_number=is_number)) for key, label, given, is_number in _asked(queue, kept)
+        (key, label, Judgements.of(given, is_number=is_number)) for key, label, given, is_number in _asked(asked, kept)
     ]
-    worst = {key: disputes(each, most=MOST_DISPUTES) for key, _, each in judged}
+    worst = [disputes(each, most=MOST_DISPUTES) for _, _, each in judged]
     names = _reviewers({rater for _, _, each in judged for rater in each.raters})
-    items = ReviewItem.objects.in_bulk({item for found in worst.values() for item, _ in found})
+    items = ReviewItem.objects.in_bulk({item for found in worst for item, _ in found})
+    metrics, metrics_cut = _metrics(queue, kept)
     return AgreementReport(
-        questions=[_question(key, label, each, worst[key], names, items) for key, label, each in judged],
-        metrics=_metrics(queue, kept),
+        questions=[
+            _question(key, label, each, found, names, items)
+            for (key, label, each), found in zip(judged, worst, strict=True)
+        ],
+        texts=[question for question in asked if question.kind == ReviewQuestion.Kind.TEXT],
+        metrics=metrics,
         is_cut=len(rows) > MOST_ANSWERS,
+        metrics_cut=metrics_cut,
         adjudicated=sum(row[2] == ADJUDICATION_SLOT for row in kept),
         undecided=queue.items.filter(state=ReviewItem.State.DISPUTED).count(),
     )
 
 
-def _asked(queue: ReviewQueue, rows: Sequence[Row]) -> Iterable[tuple[str, str, list[tuple[Any, Any, Any]], bool]]:
+def _asked(
+    questions: Iterable[ReviewQuestion], rows: Sequence[Row]
+) -> Iterable[tuple[str, str, list[tuple[Any, Any, Any]], bool]]:
     """The verdict and each question but texts, which agree on nothing: key, label, answers, whether they are numbers.
 
     An adjudicator saw the answers of the others, so theirs is not compared.
     """
     independent = [row for row in rows if row[2] != ADJUDICATION_SLOT]
     yield VERDICT, "Verdict", [(item, rater, verdict) for item, rater, _, verdict, _ in independent], False
-    for question in queue.questions.exclude(kind=ReviewQuestion.Kind.TEXT):
+    for question in questions:
+        if question.kind == ReviewQuestion.Kind.TEXT:
+            continue
         given = [(item, rater, told[question.key]) for item, rater, _, _, told in independent if question.key in told]
         yield question.key, question.label, given, question.kind == ReviewQuestion.Kind.NUMBER
 
@@ -155,17 +170,18 @@ def rejected_items(rows: Iterable[Row]) -> dict[Any, bool]:
     return {item: decided.get(item, 2 * sum(given) > len(given)) for item, given in votes.items()}
 
 
-def _metrics(queue: ReviewQueue, rows: Sequence[Row]) -> list[MetricFit]:
-    """Every metric measured on both rejected and other items, the best foreteller first."""
+def _metrics(queue: ReviewQueue, rows: Sequence[Row]) -> tuple[list[MetricFit], bool]:
+    """Every metric measured on both rejected and other items, the best foreteller first; and whether these are cut."""
     rejected = rejected_items(rows)
-    results = MetricResult.objects.filter(
+    found = MetricResult.objects.filter(
         step_run__review_items__queue=queue,
         step_run__review_items__state__in=ReviewItem.SETTLED,
         attempt=F("step_run__attempt"),
         value__isnull=False,
-    ).values_list("metric_id", "step_run__review_items__pk", "value")
+    ).order_by("-pk")
+    results = list(found.values_list("metric_id", "step_run__review_items__pk", "value")[: MOST_RESULTS + 1])
     measured: dict[Any, list[tuple[float, bool]]] = defaultdict(list)
-    for metric_id, item, value in results:
+    for metric_id, item, value in results[:MOST_RESULTS]:
         if value is not None and item in rejected:
             measured[metric_id].append((value, rejected[item]))
     fits = []
@@ -175,4 +191,4 @@ def _metrics(queue: ReviewQueue, rows: Sequence[Row]) -> list[MetricFit]:
         fit = separation(values, bad, higher_is_better=is_higher)
         if fit is not None:
             fits.append(MetricFit(metric, fit))
-    return sorted(fits, key=lambda found: -found.fit.auc)
+    return sorted(fits, key=lambda fit: -fit.fit.auc), len(results) > MOST_RESULTS

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
 from config.admin_base import number_text, row_link
-from feedback.agreement_report import MOST_ANSWERS, MetricFit, QuestionAgreement, agreement_report
+from feedback.agreement_report import MOST_ANSWERS, MOST_RESULTS, MetricFit, QuestionAgreement, agreement_report
 from feedback.models import ReviewQueue
 from feedback.permissions import CURATE
 from metrics.models import MetricDefinition
@@ -27,7 +27,8 @@ def agreement_page(request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
         "title": f"{queue}: agreement",
         "queue": queue,
         "report": report,
-        "most": MOST_ANSWERS,
+        "most": f"{MOST_ANSWERS:,}",
+        "most_results": f"{MOST_RESULTS:,}",
         "questions": [_question(each) for each in report.questions],
         "metrics": [_metric(each) for each in report.metrics],
     }

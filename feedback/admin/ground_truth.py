@@ -3,8 +3,9 @@
 import uuid
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -24,6 +25,10 @@ from feedback.truth_rules import begin_check
 from metrics.documents import differences
 
 MOST_DIFFERENCES = 200
+MOST_READ = 1_000  # sets, for their tags
+MOST_TAG = 80  # characters
+MOST_TAGS = 50  # that can be chosen from
+MOST_TAGS_OF_SET = 20
 MOST_TEXT = 500
 MOST_SETS = 20  # that the list offers to put answers into
 
@@ -139,12 +144,45 @@ def _row(difference: dict[str, Any]) -> dict[str, str]:
     return row
 
 
+class TagFilter(admin.SimpleListFilter):
+    title = "tag"
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Of the latest sets."""
+        several = GroundTruthSet.objects.order_by("-pk").values_list("tags", flat=True)[:MOST_READ]
+        known = {tag for tags in several if isinstance(tags, list) for tag in tags if isinstance(tag, str)}
+        return [(tag, tag) for tag in sorted(known)[:MOST_TAGS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[GroundTruthSet]) -> QuerySet[GroundTruthSet]:
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+
+
+class GroundTruthSetForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Tags are what they are over REST."""
+
+    class Meta:
+        model = GroundTruthSet
+        fields = ("key", "name", "description", "tags")
+
+    def clean_tags(self) -> list[str]:
+        tags = self.cleaned_data["tags"] or []
+        if not isinstance(tags, list) or len(tags) > MOST_TAGS_OF_SET or not all(map(_is_tag, tags)):
+            raise ValidationError(f'Give {MOST_TAGS_OF_SET} texts at most, as a list: ["release 4", "hard"].')
+        return tags
+
+
+def _is_tag(tag: Any) -> bool:
+    return isinstance(tag, str) and 0 < len(tag.strip()) <= MOST_TAG
+
+
 @admin.register(GroundTruthSet)
 class GroundTruthSetAdmin(GatedAdmin, BaseAdmin):
     why_frozen = "This set is frozen, so that figures measured on it can be compared. Make another."
-    list_display = ("key", "name", "tags", "frozen_at", "items")
-    list_filter = ("frozen_at",)
-    search_fields = ("key", "name")
+    list_display = ("key", "name", "tagged", "frozen_at", "items")
+    form = GroundTruthSetForm
+    list_filter = (TagFilter, "frozen_at")
+    search_fields = ("key", "name", "description", "tags")
     ordering = ("key",)
     fields = ("key", "name", "description", "tags", "frozen_at", "items")
     readonly_fields = ("frozen_at", "items")
@@ -158,6 +196,10 @@ class GroundTruthSetAdmin(GatedAdmin, BaseAdmin):
 
     def has_curate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(CURATE))
+
+    @admin.display(description="Tags")
+    def tagged(self, obj: GroundTruthSet) -> str:
+        return ", ".join(map(str, obj.tags))
 
     @admin.display(description="Items", ordering="count")
     def items(self, obj: GroundTruthSet) -> Any:

@@ -63,11 +63,15 @@ class MetricFitSerializer(serializers.Serializer[Any]):
 
 class AgreementSerializer(serializers.Serializer[Any]):
     isCut = serializers.BooleanField(help_text="Whether only the latest 100,000 answers were read.")
+    areMetricsCut = serializers.BooleanField(help_text="Whether only the latest 200,000 results of metrics were read.")
     adjudicatedItems = serializers.IntegerField(
         help_text="Decided by an adjudicator, whose answers are compared with nobody's."
     )
     itemsToAdjudicate = serializers.IntegerField(help_text="Whose reviewers disagree, and nobody has decided yet.")
     questions = QuestionAgreementSerializer(many=True)
+    notCompared = serializers.ListField(
+        child=serializers.CharField(), help_text="The keys of the questions for a text: texts seldom are the same."
+    )
     metrics = MetricFitSerializer(many=True)
 
 
@@ -86,9 +90,11 @@ def as_json(report: AgreementReport) -> dict[str, Any]:
     """The report in the API's names."""
     return {
         "isCut": report.is_cut,
+        "areMetricsCut": report.metrics_cut,
         "adjudicatedItems": report.adjudicated,
         "itemsToAdjudicate": report.undecided,
         "questions": [_question(each) for each in report.questions],
+        "notCompared": [question.key for question in report.texts],
         "metrics": [_metric(each) for each in report.metrics],
     }
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import StreamingHttpResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from config.filters import SWITCH, TextFilter
+from config.filters import SWITCH, SwitchFilter, TextFilter
 from config.parsers import LinesParser
 from config.permissions import holds
 from config.problems import InvalidInput, NotFound
@@ -111,6 +111,18 @@ class GroundTruthFilter(filters.FilterSet):  # type: ignore[misc]
     setKey = TextFilter(field_name="sets__key")
 
 
+class GroundTruthSetFilter(filters.FilterSet):  # type: ignore[misc]
+    key = TextFilter()
+    tag = TextFilter(method="filter_tag", help_text="One of its tags.")
+    frozen = SwitchFilter(method="filter_frozen", help_text="`true`: only frozen sets. `false`: only others.")
+
+    def filter_tag(self, sets: QuerySet[GroundTruthSet], name: str, value: str) -> QuerySet[GroundTruthSet]:
+        return sets.filter(tags__contains=[value])
+
+    def filter_frozen(self, sets: QuerySet[GroundTruthSet], name: str, value: bool) -> QuerySet[GroundTruthSet]:
+        return sets.filter(frozen_at__isnull=not value)
+
+
 class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
     """Accepted answers by scope and reference, every version."""
 
@@ -171,6 +183,7 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
     queryset = GroundTruthSet.objects.annotate(item_count=Count("items"))
     lookup_value_converter = "uuid"
     serializer_class = GroundTruthSetSerializer
+    filterset_class = GroundTruthSetFilter
 
     @extend_schema(request=GroundTruthSetChangeSerializer, responses={200: GroundTruthSetSerializer, 409: FROZEN})
     def partial_update(self, request: Request, pk: uuid.UUID) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pghistory
 import pgtrigger
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -18,6 +19,7 @@ MOST_REVIEWERS = 20
 MOST_OPEN_ITEMS = 100_000
 MOST_QUESTIONS = 30
 MOST_TEXT = 10_000  # characters of an answer
+VERDICT = "verdict"  # what the agreement report calls it, so no question
 
 
 class ItemKind(models.TextChoices):
@@ -208,6 +210,11 @@ class ReviewQuestion(Record):
 
     def __str__(self) -> str:
         return self.label
+
+    def clean(self) -> None:
+        """One that has the key already keeps it."""
+        if self.key == VERDICT and not ReviewQuestion.objects.filter(pk=self.pk, key=VERDICT).exists():
+            raise ValidationError({"key": f"Every answer has a {VERDICT} already. Give the question another key."})
 
     def is_answered(self) -> bool:
         """Whether anybody has answered it."""

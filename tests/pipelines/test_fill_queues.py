@@ -12,7 +12,7 @@ from feedback import services
 from feedback.models import ReviewItem, ReviewQueue
 from monitoring.flags import Key, set_flag
 from pipelines.executors import duties
-from pipelines.models import StepRun
+from pipelines.models import PromptResult, StepRun
 from pipelines.review import filling
 from tests import factories
 
@@ -204,3 +204,58 @@ def test_what_was_withdrawn_does_not_come_back() -> None:
     fill()
 
     assert queue.items.get().state == "withdrawn"
+
+
+def test_outputs_of_evaluations_come_in_only_by_their_scores() -> None:
+    evaluation = factories.EvaluationFactory()
+    ran = factories.PipelineRunFactory(run_group_id=evaluation.pk)
+    scored, usual = artifact(step_run__pipeline_run=ran), artifact()
+    module = factories.GeneratedArtifactFactory().module
+    factories.StepOutputLinkFactory(target_type="ModuleTemplate", target_id=module.pk, step_run=scored.step_run)
+    factories.PromptResultFactory(prompt_data__step_run=scored.step_run)
+    exact = factories.MetricDefinitionFactory(key="truth_json_exact", target=1)
+    factories.MetricResultFactory(step_run=scored.step_run, metric=exact, value=0)
+    kinds = {kind: factories.ReviewQueueFactory(kind=kind) for kind in ("ir_artifact", "module", "prompt_result")}
+    wrong = factories.ReviewQueueFactory(metric=exact)
+
+    fill()
+
+    assert {kind: targets(queue) for kind, queue in kinds.items()} == {
+        "ir_artifact": {usual.pk}, "module": set(), "prompt_result": set(),
+    }  # fmt: skip
+    assert targets(wrong) == {scored.pk}
+
+
+def test_prompt_results_are_the_last_answers_that_there_are() -> None:
+    step_run = factories.StepRunFactory(completed=True)
+    StepRun.objects.filter(pk=step_run.pk).update(attempt=2)
+    answers = [
+        factories.PromptResultFactory(
+            prompt_data__step_run=step_run, prompt_data__metadata={"attempt": attempt, "call": call}
+        )
+        for attempt, call in ((1, 1), (2, 1), (2, 2))
+    ]
+    superseded = factories.StepRunFactory()
+    factories.PromptResultFactory(prompt_data__step_run=superseded, prompt_data__metadata={"attempt": 1})
+    StepRun.objects.filter(pk=superseded.pk).update(attempt=2)
+    factories.PromptResultFactory(result=None)
+    recorded = factories.PromptResultFactory(prompt_data__source="api", prompt_data__metadata={"attempt": "first"})
+    queue = factories.ReviewQueueFactory(kind="prompt_result")
+
+    fill()
+
+    assert targets(queue) == {answers[2].pk, recorded.pk}
+
+
+def test_what_judges_said_is_not_reviewed(settings: LazySettings, logging_on: None) -> None:
+    reviewed = artifact()
+    item = factories.ReviewItemFactory(queue__key="outputs", target_id=reviewed.pk, state="done", free_slots=0)
+    factories.ReviewAnswerFactory(assignment__item=item)
+    judge = factories.JudgeFactory(provider="echo")
+    call_command("judge", judge=judge.key, queue="outputs", limit=1)
+    queue = factories.ReviewQueueFactory(kind="prompt_result")
+
+    fill()
+
+    assert PromptResult.objects.exists()
+    assert targets(queue) == set()

@@ -122,6 +122,16 @@ def test_the_screen_says_what_it_leaves_out(client: Client) -> None:
     assert "Some of what the step worked on is too large to be shown here." in page
 
 
+def test_scores_against_ground_truth_lead_no_reviewer(roles: dict[str, APIClient]) -> None:
+    item = item_of(done(STYLE), "style")
+    for key in ("truth_json_exact", "truth_of_colour"):
+        factories.MetricResultFactory(step_run=item.step_run, metric__key=key, value=0.5)
+
+    shown = content(roles["reviewer"], item)
+
+    assert [each["key"] for each in shown["metrics"]] == ["truth_of_colour"]
+
+
 def test_a_judge_sees_it_too() -> None:
     item = item_of(done(LIST, STYLE, EACH, LAST), "each", 1, queue__key="q")
     reviewed(item=item)
