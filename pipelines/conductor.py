@@ -219,6 +219,10 @@ class Conductor:
         error = {"code": "timed-out", "message": message}
         return Settlement(claim, duration_ms, error=error, records=records or {}, kind="overdue")
 
+    def given_back(self, item: Item) -> int:
+        """How often the item was given back, uncounted."""
+        return self._state.rows[item].released_count
+
     def claim(self, items: Sequence[Item], *, behind: uuid.UUID | None = None) -> list[Claim]:
         """Take ready step runs; those that another process was quicker with are left out.
 
@@ -539,7 +543,14 @@ class _Wording:
         delay = words.get("delayMs")
         self._settles.append(words)
         self._free(item)
-        self._state.put(item, status=str(words["status"]), backs_off=bool(delay))
+        row = self._state.rows[item]
+        self._state.put(
+            item,
+            status=str(words["status"]),
+            backs_off=bool(delay),
+            lost_count=row.lost_count + words.get("lost", 0),
+            released_count=row.released_count + words.get("released", 0),
+        )
         if delay is not None:
             self.ready[item] = delay
 

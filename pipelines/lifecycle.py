@@ -6,14 +6,11 @@ attempt: whatever dies, wherever, a step's records are all there or not there at
 """
 
 import logging
-import time
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, NamedTuple
-
-from django.db import DataError, IntegrityError
+from typing import Any
 
 from config.canonical import canonical_json
 from ir_schemas import active
@@ -24,35 +21,26 @@ from ir_schemas.validation import JsonFault, check_document
 from metrics.evaluators import Evidence, ValidationCounts
 from metrics.services import Measured, measure, result_rows
 from monitoring.models import TestRun
-from pipelines import bodies, caching
+from pipelines import caching
 from pipelines.attempts import Attempt, held
 from pipelines.audit import test_run_rows
 from pipelines.bodies import Abandoned, TimedOut
+from pipelines.calling import Interrupted, Ran, call_step, context_of, first_line
 from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor, Settled
-from pipelines.context import build_context, validation_mode
+from pipelines.context import validation_mode
 from pipelines.errors import ResultsPruned
-from pipelines.isolation.parent import StepCrashed, StepProcessDied
-from pipelines.outages import OUTAGE, through_outages
+from pipelines.outages import is_outage, through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.pace import QUICK_MS
-from pipelines.registry import UnknownHandlerError, handler, handler_path
+from pipelines.registry import handler
 from pipelines.scheduling import Item
-from pipelines.steps.contract import Prompted, StepContext, StepError, StepResult, seen_by
+from pipelines.steps.contract import Prompted, StepContext, StepResult, seen_by
 
 logger = logging.getLogger(__name__)
 
 MAX_IR_BYTES = 20_000_000
 MAX_SHARED_IR_BYTES = 100_000
-
-
-class _Ran(NamedTuple):
-    """How a step's function ended: a ``result``, or an ``error`` and what a model was asked before it."""
-
-    result: StepResult | None
-    error: dict[str, Any] | None
-    prompted: Prompted | None
-    duration_ms: float
 
 
 def claim_steps(conductor: Conductor, items: Sequence[Item]) -> list[Claim]:
@@ -121,16 +109,18 @@ def run_attempt(
     afresh = afresh or claim.item.node_key in (conductor.run.rerun_from or ())
     context, sight = _look(conductor, claim, attempt) if conductor.node(claim.item).cache else (None, None)
     if sight is not None and not afresh:
-        found = through_outages("looking for an equal result", lambda _: _recall(conductor, claim, sight))
+        found = _recall(conductor, claim, sight)
         if found is not None:
             return found
     try:
-        ran = _run(conductor, claim, attempt, context, guarded=guarded)
+        ran = call_step(conductor, claim, attempt, context, guarded=guarded)
     except Abandoned:
         return _released(claim) if attempt.released else None
     except TimedOut:
         return _timed_out(conductor, claim, attempt)
-    settlement = through_outages("judging an IR", lambda _: _judge(conductor, claim, ran, sight))
+    except Interrupted:
+        return _interrupted(claim)
+    settlement = _judged(conductor, claim, ran, sight)
     lines = attempt.take_lines()
     return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
 
@@ -139,19 +129,15 @@ def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> tuple[StepCon
     """All that the step can see, and that summed up. None where it can't be had: the step then runs, and says why."""
     context = None
     try:
-        context = _context(conductor, claim, attempt)
+        context = context_of(conductor, claim, attempt)
         version = conductor.step_version(claim.item)
         beyond = seen_by(handler(version.handler), context)
         return context, caching.look(version, conductor.profile(claim.item), context, beyond)
-    except OUTAGE:
-        raise
-    except Exception:
+    except Exception as fault:
+        if is_outage(fault):
+            raise
         logger.exception("what step %s of run %s sees cannot be summed up", claim.name, conductor.run.pk)
         return context, None
-
-
-def _context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepContext:
-    return through_outages("reading for a step", lambda _: build_context(conductor, claim, attempt))
 
 
 def _cache_key(
@@ -163,11 +149,42 @@ def _cache_key(
 
 
 def _recall(conductor: Conductor, claim: Claim, sight: caching.Sight) -> Settlement | None:
-    mode, contract = _in_force(conductor, claim)
-    return caching.find(claim, sight.key(mode, _schema_id(contract)))
+    def look(_: bool) -> Settlement | None:
+        mode, contract = _in_force(conductor, claim)
+        return caching.find(claim, sight.key(mode, _schema_id(contract)))
+
+    try:
+        return through_outages("looking for an equal result", look)
+    except Exception as fault:
+        if is_outage(fault):
+            raise
+        logger.exception("an equal result of step %s of run %s cannot be had", claim.name, conductor.run.pk)
+        return None
 
 
-def _judge(conductor: Conductor, claim: Claim, ran: _Ran, sight: caching.Sight | None) -> Settlement:
+def _judged(conductor: Conductor, claim: Claim, ran: Ran, sight: caching.Sight | None) -> Settlement:
+    """The settlement of what the step came to; what cannot be judged, whatever is wrong with it, fails the step."""
+    try:
+        return through_outages("judging an IR", lambda _: _judge(conductor, claim, ran, sight))
+    except Exception as fault:
+        if is_outage(fault):
+            raise
+        logger.exception("what step %s of run %s handed over cannot be judged", claim.name, conductor.run.pk)
+        message = f"What step {claim.name} handed over cannot be judged: {first_line(fault)}"
+        error = ran.error or {"code": "result-invalid", "message": message}
+        return _failed(conductor, claim, error, ran)
+
+
+def _failed(conductor: Conductor, claim: Claim, error: dict[str, Any], ran: Ran) -> Settlement:
+    """What a model was asked is recorded all the same, unless just that is what cannot be."""
+    try:
+        return _settlement(conductor, claim, error=error, duration_ms=ran.duration_ms, prompted=ran.prompted)
+    except Exception:
+        logger.exception("what step %s of run %s asked a model cannot be recorded", claim.name, conductor.run.pk)
+        return _settlement(conductor, claim, error=error, duration_ms=ran.duration_ms)
+
+
+def _judge(conductor: Conductor, claim: Claim, ran: Ran, sight: caching.Sight | None) -> Settlement:
     result, error, prompted, duration_ms = ran
     if result is None:
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
@@ -178,7 +195,7 @@ def _judge(conductor: Conductor, claim: Claim, ran: _Ran, sight: caching.Sight |
         error = {"code": fault.code, "message": f"The step's IR cannot be stored: {fault.message}"}
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     except (TypeError, ValueError) as fault:
-        error = {"code": "ir-not-json", "message": f"The step's IR cannot be stored: {_first_line(fault)}"}
+        error = {"code": "ir-not-json", "message": f"The step's IR cannot be stored: {first_line(fault)}"}
         return _settlement(conductor, claim, error=error, duration_ms=duration_ms, prompted=prompted)
     if len(ir_text) > MAX_IR_BYTES:
         message = (
@@ -238,7 +255,9 @@ def _settle_at_once(conductor: Conductor, settlements: Sequence[Settlement], cla
     """Settle all or none of them. What is wrong with one of them, each is told when it is accepted by itself."""
     try:
         return _settle_through_outages(conductor, settlements, claim_next)
-    except (DataError, IntegrityError, TypeError, ValueError):
+    except Exception as fault:
+        if is_outage(fault):
+            raise
         logger.info("%d results of run %s are settled one by one", len(settlements), conductor.run.pk)
         return Settled(False, [])
 
@@ -246,19 +265,22 @@ def _settle_at_once(conductor: Conductor, settlements: Sequence[Settlement], cla
 def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0) -> Settled:
     """Write everything the attempt came to in one transaction; not accepted when its lease was lost meanwhile."""
     claim = settlement.claim
-    stored = store_files(conductor.run, claim, settlement.outputs)
+    stored: list[str] = []
     try:
+        stored = store_files(conductor.run, claim, settlement.outputs)
         settled = _settle_through_outages(conductor, [settlement], claim_next)
-    except (DataError, IntegrityError, TypeError, ValueError) as fault:
+    except ResultsPruned:
+        raise
+    except Exception as fault:
+        # After an outage the transaction may have been committed, so its files stay.
+        if is_outage(fault):
+            raise
         logger.exception("what step %s of run %s handed over cannot be stored", claim.name, conductor.run.pk)
         delete_files(stored)
-        message = f"What step {claim.name} handed over cannot be stored: {_first_line(fault)}"
+        message = f"What step {claim.name} handed over cannot be stored: {first_line(fault)}"
         error = {"code": "output-unstorable", "message": message}
         failed = _settlement(conductor, claim, error=error, duration_ms=settlement.duration_ms)
         return _settle_through_outages(conductor, [failed], claim_next)
-    except BaseException:
-        delete_files(stored)
-        raise
     if settled.accepted:
         return settled
     delete_files(stored)
@@ -289,56 +311,6 @@ def _is_recorded(settlement: Settlement) -> bool:
     return record is not None and TestRun.objects.filter(pk=record["id"]).exists()
 
 
-def _run(conductor: Conductor, claim: Claim, attempt: Attempt, context: StepContext | None, *, guarded: bool) -> _Ran:
-    """Call the step's function, with a ``context`` that was read already, or not. Whatever it raises becomes an error
-
-    that a person can read, but for ``Abandoned`` and ``TimedOut``, which are the engine's own.
-    """
-    began = time.monotonic()
-    result: StepResult | None = None
-    error: dict[str, Any] | None = None
-    prompted: Prompted | None = None
-    name = conductor.step_version(claim.item).handler
-    try:
-        function = handler(name)
-        context = context or _context(conductor, claim, attempt)
-        began = time.monotonic()
-        result = _checked(bodies.call(function, handler_path(name), context, attempt, guarded=guarded))
-        prompted = result.prompted
-    except (Abandoned, TimedOut):
-        raise
-    except StepError as refusal:
-        error = {"code": refusal.code, "message": refusal.message}
-        prompted = refusal.prompted
-    except UnknownHandlerError as missing:
-        error = {"code": "step-code-missing", "message": str(missing)}
-    except StepProcessDied as death:
-        error = {"code": "step-process-died", "message": f"Step {claim.name} was stopped from outside: {death}"}
-    except StepCrashed as crash:
-        error = _crashed(claim, crash.kind, str(crash))
-    except Exception as crash:
-        logger.exception("step %s of run %s crashed", claim.name, conductor.run.pk)
-        error = _crashed(claim, type(crash).__name__, _first_line(crash))
-    return _Ran(result, error, prompted, (time.monotonic() - began) * 1000)
-
-
-def _checked(handed: Any) -> StepResult:
-    """What a step handed over, whoever wrote it. Raises ``StepError`` where it is not what the contract says."""
-    if not isinstance(handed, StepResult):
-        raise StepError(
-            "result-invalid", f"A step returns a StepResult, and this one returned {type(handed).__name__}."
-        )
-    if not isinstance(handed.ir, dict):
-        kind = type(handed.ir).__name__
-        raise StepError("ir-not-an-object", f"An IR is a JSON object, and this one is {kind}. Put it into a member.")
-    return handed
-
-
-def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:
-    message = f"Step {claim.name} crashed ({kind}: {line}). The server's log has the details."
-    return {"code": "step-crashed", "message": message}
-
-
 def _passed_by(attempt: Attempt) -> Settlement:
     """Give back a claimed step that has not begun."""
     claim = attempt.claim
@@ -351,6 +323,11 @@ def _passed_by(attempt: Attempt) -> Settlement:
 def _released(claim: Claim) -> Settlement:
     error = {"code": "worker-stopped", "message": f"The worker that ran {claim.name} was stopped, and gave it back."}
     return Settlement(claim, 0.0, error=error, kind="released")
+
+
+def _interrupted(claim: Claim) -> Settlement:
+    message = f"The database was away while {claim.name} ran (attempt {claim.attempt}), so it is run again."
+    return Settlement(claim, 0.0, error={"code": "database-away", "message": message}, kind="released")
 
 
 def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settlement:
@@ -419,8 +396,3 @@ def _refused(verdict: Verdict) -> dict[str, Any]:
     against = verdict.contract.name if verdict.contract else "its schema"
     message = f"The IR does not match {against}: at {first['path'] or '/'}, {first['message']}{more}"
     return {"code": "ir-invalid", "message": message}
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

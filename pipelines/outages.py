@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 OUTAGE = (OperationalError, InterfaceError)
+PASSING = ("08", "40", "53000", "53200", "53300", "55P03", "57")
+"""How the SQLSTATEs begin of errors that pass. A full disk, or a statement past PostgreSQL's limits, is no outage."""
 
 T = TypeVar("T")
 
@@ -34,6 +36,12 @@ def kept_apart(what: str, *words: object) -> Iterator[None]:
         logger.exception(what, *words)
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is away or too busy, so that the same may work in a moment."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, OUTAGE) and (state is None or state.startswith(PASSING))
+
+
 def through_outages(what: str, work: Callable[[bool], T]) -> T:
     """Do ``work`` again and again while the database is away, for as long as a lease lasts; then its error is raised.
 
@@ -46,7 +54,7 @@ def through_outages(what: str, work: Callable[[bool], T]) -> T:
         try:
             return work(broke)
         except OUTAGE as outage:
-            if time.monotonic() > give_up_at or connection.in_atomic_block:
+            if not is_outage(outage) or time.monotonic() > give_up_at or connection.in_atomic_block:
                 raise
             logger.warning("the database is away, so %s is tried again: %s", what, str(outage).strip())
             broke = True

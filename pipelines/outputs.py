@@ -3,6 +3,7 @@
 Files are stored before the transaction, under a path that belongs to one attempt only; rows are written inside it.
 """
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from pipelines.claims import Claim
+from pipelines.handed import files_of
 from pipelines.models import (
     GeneratedArtifact,
     ModuleTemplate,
@@ -29,6 +31,8 @@ from pipelines.steps.contract import (
     ValidationResultOutput,
 )
 
+logger = logging.getLogger(__name__)
+
 OutputRow = SplitAsset | ModuleTemplate | GeneratedArtifact | ValidationResult
 
 
@@ -46,20 +50,29 @@ def attempt_dir(run_id: uuid.UUID, claim: Claim) -> str:
 
 
 def store_files(run: PipelineRun, claim: Claim, outputs: Sequence[Output]) -> list[str]:
-    """Write every file of the outputs to storage; returns the stored names."""
+    """Write every file of the outputs to storage; returns the stored names. Where one can't be, none is left."""
     folder = attempt_dir(run.pk, claim)
-    stored = []
-    for file in _files(outputs):
-        name = f"{folder}/{file.path}"
-        default_storage.delete(name)
-        stored.append(default_storage.save(name, ContentFile(file.content)))
+    stored: list[str] = []
+    try:
+        for file in _files(outputs):
+            name = f"{folder}/{file.path}"
+            default_storage.delete(name)
+            # What is written of a file before the disk is full is a file, too.
+            stored.append(name)
+            stored[-1] = default_storage.save(name, ContentFile(file.content))
+    except BaseException:
+        delete_files(stored)
+        raise
     return stored
 
 
 def delete_files(stored: Sequence[str]) -> None:
-    """Take back what ``store_files`` wrote, when its transaction did not come to be."""
+    """Take back what ``store_files`` wrote, when its transaction did not come to be. One that stays does no harm."""
     for name in stored:
-        default_storage.delete(name)
+        try:
+            default_storage.delete(name)
+        except OSError:
+            logger.exception("%s cannot be deleted", name)
 
 
 def write_outputs(run: PipelineRun, claim: Claim, outputs: Sequence[Output]) -> None:
@@ -149,7 +162,4 @@ def _modules_first(output: Output) -> bool:
 
 def _files(outputs: Sequence[Output]) -> Iterator[OutputFile]:
     for output in outputs:
-        if isinstance(output, SplitAssetOutput) and output.file is not None:
-            yield output.file
-        elif isinstance(output, GeneratedArtifactOutput):
-            yield from output.files
+        yield from files_of(output)
