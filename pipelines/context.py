@@ -14,6 +14,7 @@ from pipelines.claims import Claim
 from pipelines.dag import Node
 from pipelines.models import PipelineRun, StepOutputLink, StepVersion
 from pipelines.models.runs import StepStatus
+from pipelines.outages import through_outages
 from pipelines.steps.contract import Prompted, StepContext
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ class _Sources(Mapping[str, Any]):
 
     @cached_property
     def _found(self) -> dict[str, list[dict[str, Any]]]:
+        return through_outages("reading a step's sources", lambda _: self._read())
+
+    def _read(self) -> dict[str, list[dict[str, Any]]]:
         links = StepOutputLink.objects.filter(
             step_run__pipeline_run=self._run,
             step_run__node_key__in=self._node.parents,

@@ -7,6 +7,7 @@ prompt's schema; 6. where it can't be used, ask again with the reasons, ``repair
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from config.texts import storable
@@ -22,6 +23,7 @@ from pipelines.ai.providers import Answer, Message, Provider, ProviderError, Que
 from pipelines.ai.template import TemplateFault, render
 from pipelines.embeddings.retrieval import Found, retrieve
 from pipelines.models import AIPrompt
+from pipelines.outages import through_outages
 from pipelines.recording.prompts import total_usage
 from pipelines.steps.contract import ModelCall, Prompted, StepContext, StepError, StepResult, Usage, sees
 
@@ -41,6 +43,10 @@ class _Material(NamedTuple):
 
 
 def _material(config: PromptConfig, context: StepContext, otherwise: Contract | None = None) -> _Material:
+    return through_outages("reading a prompt", lambda _: _read(config, context, otherwise))
+
+
+def _read(config: PromptConfig, context: StepContext, otherwise: Contract | None) -> _Material:
     version = find_prompt(config.prompt)
     contract = active.of_prompt(version.pk, version.process_id) or otherwise
     values = _values(context, contract)
@@ -225,7 +231,9 @@ class _Talk:
         models = (answer.model, self.config.model or self.provider.default_model)
         cost = None
         if answer.counts.tokens_in is not None:
-            cost = cost_of(answer.counts, price_of(provider=self.provider.priced_as, models=models))
+            # The answer is paid for: it must not be lost, nor asked for again.
+            find = partial(price_of, provider=self.provider.priced_as, models=models)
+            cost = cost_of(answer.counts, through_outages("reading a price", lambda _: find()))
         usage = Usage(
             tokens_in=answer.counts.tokens_in,
             tokens_out=answer.counts.tokens_out,

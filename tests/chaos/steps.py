@@ -6,11 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+from django.db import connection
+
 from pipelines.steps.contract import SplitAssetOutput, StepContext, StepResult, isolated
 
-HANDLERS = {name: f"tests.chaos.steps.{name}" for name in ("brief", "gated", "stuck", "hungry", "deadly", "listed")} | {
-    "broken": "tests.chaos.broken_step.broken"
-}
+NAMES = ("brief", "gated", "inquiring", "querying", "stuck", "hungry", "deadly", "listed")
+HANDLERS = {name: f"tests.chaos.steps.{name}" for name in NAMES} | {"broken": "tests.chaos.broken_step.broken"}
 
 
 def brief(context: StepContext) -> StepResult:
@@ -26,10 +27,24 @@ def listed(context: StepContext) -> StepResult:
 
 def gated(context: StepContext) -> StepResult:
     """Leaves a file of its process's number in ``folder``, and comes back when there is a file ``gate``."""
-    folder = Path(context.params["folder"])
-    (folder / str(os.getpid())).touch()
-    while not (folder / "gate").exists():
-        time.sleep(0.01)
+    _wait_at_gate(Path(context.params["folder"]))
+    return _result(context)
+
+
+def inquiring(context: StepContext) -> StepResult:
+    """As ``gated``; then asks for its sources, and leaves a file ``asked`` before it does."""
+    _wait_at_gate(folder := Path(context.params["folder"]))
+    (folder / "asked").touch()
+    assert context.sources["first"]
+    return _result(context)
+
+
+def querying(context: StepContext) -> StepResult:
+    """As ``inquiring``, but for rows that it reads by itself."""
+    _wait_at_gate(folder := Path(context.params["folder"]))
+    (folder / "asked").touch()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return _result(context)
 
 
@@ -52,6 +67,12 @@ def deadly(context: StepContext) -> StepResult:
     """Kills the process that runs it."""
     os.kill(os.getpid(), signal.SIGKILL)
     return _result(context)
+
+
+def _wait_at_gate(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    while not (folder / "gate").exists():
+        time.sleep(0.01)
 
 
 def _result(context: StepContext) -> StepResult:

@@ -127,6 +127,23 @@ def test_a_server_that_stays_away_for_longer_than_a_lease(server: Server, media:
     assert counts["runs completed"] == RUNS
 
 
+@pytest.mark.parametrize("step", ["inquiring", "querying"])
+def test_a_step_that_reads_while_the_server_is_away(step: str, server: Server, media: Path, tmp_path: Path) -> None:
+    reads = {"step": step, "dependsOn": ["first"], "params": {"folder": str(tmp_path)}, **building.PATIENT}
+    building.start(building.pipeline({"key": "first"}, {"key": "reads", **reads}))
+    with workers(1, {**environment(media), "PIPELINE_LEASE_MS": "60000"}):
+        wait_until(lambda: any(path.name.isdigit() for path in tmp_path.iterdir()))
+        connection.close()
+        server.stop()
+        (tmp_path / "gate").touch()
+        wait_until((tmp_path / "asked").exists)
+        server.start()
+        wait_until(all_ended)
+
+    counts = check_sound(f"a server that was away from a step {step}")
+    assert (counts["runs completed"], counts["attempts lost"]) == (1, 0)
+
+
 def test_a_commit_whose_answer_is_lost_counts_once(settings: Any, media: Path, folder: Path) -> None:
     building.use_steps(settings, executor="distributed")
     version = building.diamond()
