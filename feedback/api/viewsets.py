@@ -13,10 +13,12 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from config import features
-from feedback.api.filters import ReviewFeedbackFilter
+from feedback.api.filters import LegacyReviewFeedbackFilter, ReviewFeedbackFilter
 from feedback.api.serializers import NewReviewFeedbackSerializer, ReviewFeedbackSerializer
 from feedback.models import ReviewFeedback
 from feedback.said import say
+
+LEGACY_PARAMETERS = {*LegacyReviewFeedbackFilter.base_filters, "cursor", "pageSize"}
 
 
 class ReviewFeedbackViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewFeedback]):
@@ -25,7 +27,15 @@ class ReviewFeedbackViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewFeedbac
     queryset = ReviewFeedback.objects.all()
     lookup_value_converter = "uuid"
     serializer_class = ReviewFeedbackSerializer
-    filterset_class = ReviewFeedbackFilter
+
+    @property
+    def filterset_class(self) -> type[LegacyReviewFeedbackFilter]:
+        """The list is as old as the reads, so what it can be narrowed by stays what it was while review is off."""
+        if getattr(self, "swagger_fake_view", False):
+            return ReviewFeedbackFilter
+        asks_for_more = not self.request.query_params.keys() <= LEGACY_PARAMETERS
+        is_on = asks_for_more and features.is_on(features.REVIEW, self.request.user)
+        return ReviewFeedbackFilter if is_on else LegacyReviewFeedbackFilter
 
     @property
     def allowed_methods(self) -> list[str]:

@@ -6,10 +6,11 @@ import pgtrigger
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, JSONObject
 
 from config.models import Record
-from feedback.models.work import ReviewAnswer, ReviewItem
+from feedback.models.work import ADJUDICATION_SLOT, ReviewAnswer, ReviewAssignment, ReviewItem
 
 
 class FeedbackQuerySet(models.QuerySet["ReviewFeedback"]):
@@ -18,6 +19,39 @@ class FeedbackQuerySet(models.QuerySet["ReviewFeedback"]):
         is_own = Q(answer__assignment__reviewer=user.pk)
         is_settled = Q(answer__assignment__item__state__in=ReviewItem.SETTLED)
         return self.filter(Q(answer=None) | is_own | is_settled)
+
+    def with_truth(self) -> "FeedbackQuerySet":
+        """``truth`` is the latest ground truth of its item, ``{id, scope, version}``; null where there is none."""
+        told = JSONObject(id="pk", scope="scope", version="version")
+        own, items = (Subquery(each.order_by("-version").values(told=told)[:1]) for each in _truths())
+        return self.annotate(truth=Coalesce(own, items, output_field=models.JSONField()))
+
+    def curated(self) -> "FeedbackQuerySet":
+        """Those of whose item there is ground truth, whoever's answer it was made of."""
+        own, items = (Exists(each) for each in _truths())
+        return self.filter(own | items)
+
+    def to_be_curated(self) -> "FeedbackQuerySet":
+        """Those that accept or correct what no ground truth was made of yet, where no adjudicator decided otherwise."""
+        decided = ReviewAssignment.objects.filter(
+            item=OuterRef("answer__assignment__item"),
+            slot=ADJUDICATION_SLOT,
+            state=ReviewAssignment.State.SUBMITTED,
+        )
+        own, items = (Exists(each) for each in _truths())
+        return self.filter(
+            Q(answer__assignment__slot=ADJUDICATION_SLOT) | ~Exists(decided),
+            ~own,
+            ~items,
+            answer__verdict__in=[ReviewAnswer.Verdict.ACCEPT, ReviewAnswer.Verdict.CORRECT],
+            answer__assignment__item__state=ReviewItem.State.DONE,
+        )
+
+
+def _truths() -> "tuple[models.QuerySet[GroundTruth], models.QuerySet[GroundTruth]]":
+    """Of a review, and of its item; apart, as each is found by an index."""
+    of_item = GroundTruth.objects.filter(feedback__answer__assignment__item=OuterRef("answer__assignment__item"))
+    return GroundTruth.objects.filter(feedback=OuterRef("pk")), of_item
 
 
 class ReviewFeedback(Record):

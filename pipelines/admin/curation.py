@@ -11,7 +11,7 @@ from config import features
 from feedback.admin.reviews import ReviewFeedbackAdmin
 from feedback.models import ReviewFeedback
 from feedback.permissions import CURATE
-from pipelines.review.curation import curate_many
+from pipelines.review.curation import MOST_AT_ONCE, curate_many
 
 MOST_SAID = 5
 
@@ -29,6 +29,10 @@ class CuratingFeedbackAdmin(ReviewFeedbackAdmin):
 
     @admin.action(description="Make ground truth of what was accepted or corrected", permissions=["curate"])
     def make_ground_truth(self, request: HttpRequest, feedback: QuerySet[ReviewFeedback]) -> None:
+        count = feedback.count()
+        if count > MOST_AT_ONCE:
+            messages.error(request, f"Choose {MOST_AT_ONCE} at most: these are {count:,}. Nothing was made of them.")
+            return
         chosen = feedback.select_related("answer__assignment__item__queue")
         curated = curate_many(feedback=chosen, curator=cast(User, request.user))
         if curated.truths:

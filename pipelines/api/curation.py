@@ -16,9 +16,7 @@ from feedback.api.ground_truth import GroundTruthSerializer
 from feedback.models import ReviewFeedback
 from feedback.permissions import CURATE
 from pipelines.api.requests import read_body, signed_in
-from pipelines.review.curation import curate, curate_many
-
-MOST_AT_ONCE = 200
+from pipelines.review.curation import MOST_AT_ONCE, curate, curate_many
 
 
 class CurateManySerializer(serializers.Serializer[Any]):

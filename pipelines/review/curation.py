@@ -16,6 +16,7 @@ from metrics.documents import differences
 from pipelines.review.reviewed import NotCuratable, output_of
 from pipelines.review.truth_rules import hold_against
 
+MOST_AT_ONCE = 200
 MOST_DIFFERENCES = 200
 WAITS: dict[str, str] = {
     ReviewItem.State.OPEN: "Its reviewers have not all answered. It can become ground truth once they have.",
