@@ -1,5 +1,6 @@
 """A queue's agreement: over HTTP and in the admin, from settled items only."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from feedback.models import ReviewAssignment, ReviewQueue
+from feedback import agreement_report
+from feedback.models import ReviewAssignment, ReviewQuestion, ReviewQueue
 from tests.factories import (
     MetricDefinitionFactory,
     MetricResultFactory,
@@ -107,6 +109,71 @@ def test_a_metric_that_foretells_rejection_is_named_with_its_limit(queue: Review
         "rejected": 2, "kept": 2,
     }  # fmt: skip
     assert (other["metric"], other["auc"]) == ("silent", 0.5)
+
+
+def test_only_the_latest_results_of_metrics_are_read(
+    queue: ReviewQueue, ann: User, monkeypatch: pytest.MonkeyPatch, boss: User, client: Client
+) -> None:
+    metric, other = MetricDefinitionFactory(key="m", direction="higher"), MetricDefinitionFactory(key="n")
+    for measured in (0.1, 0.2, 0.9):
+        item = settled(queue)
+        MetricResultFactory(metric=other, step_run=item.step_run, value=0.5)
+        MetricResultFactory(metric=metric, step_run=item.step_run, value=measured)
+        answer(item, ann, 1, "reject" if measured < 0.5 else "accept")
+    assert curator().get(f"/api/review-queues/{queue.pk}/agreement").json()["areMetricsCut"] is False
+    monkeypatch.setattr(agreement_report, "MOST_RESULTS", 3)
+
+    told = curator().get(f"/api/review-queues/{queue.pk}/agreement").json()
+
+    assert told["areMetricsCut"] is True
+    assert [(each["metric"], each["rejected"], each["kept"]) for each in told["metrics"]] == [("m", 1, 1)]
+    page = client.get(f"/admin/feedback/reviewqueue/{queue.pk}/agreement/").content.decode()
+    assert "the latest 200,000 results of metrics" in page
+
+
+def test_texts_are_named_as_not_compared(queue: ReviewQueue, boss: User, client: Client) -> None:
+    told = curator().get(f"/api/review-queues/{queue.pk}/agreement").json()
+    page = client.get(f"/admin/feedback/reviewqueue/{queue.pk}/agreement/").content.decode()
+
+    assert told["notCompared"] == ["why"]
+    assert "Not compared, as texts seldom are the same: Why." in page
+
+
+def test_no_question_is_called_as_the_verdict_is(boss: User, client: Client) -> None:
+    api = APIClient()
+    api.force_authenticate(boss)
+    asked = {"key": "verdict", "label": "Verdict", "kind": "pass_fail"}
+
+    refused = api.post("/api/review-queues", {"key": "q", "name": "Q", "questions": [asked]}, "json")
+
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "/questions/0/key")
+    assert "Every answer has a verdict already" in refused.json()["detail"]
+    queue = ReviewQueueFactory()
+    form = {"queue": queue.pk, **asked, "options": "[]", "order": 0}
+    page = client.post("/admin/feedback/reviewquestion/add/", form).content.decode()
+    assert "Every answer has a verdict already" in page
+    assert not ReviewQuestion.objects.exists()
+
+
+def test_a_question_of_old_that_is_called_as_the_verdict_is_has_disputes_of_its_own(
+    queue: ReviewQueue, ann: User, bob: User, boss: User, client: Client
+) -> None:
+    old = ReviewQuestionFactory(queue=queue, key="verdict", label="Old", kind="pass_fail")
+    item = settled(queue)
+    for slot, (reviewer, verdict) in enumerate(((ann, "accept"), (bob, "reject")), 1):
+        held = ReviewAssignmentFactory(item=item, reviewer=reviewer, slot=slot, state="submitted")
+        ReviewAnswerFactory(assignment=held, verdict=verdict, answers={"verdict": "pass"})
+
+    first, *_, last = curator().get(f"/api/review-queues/{queue.pk}/agreement").json()["questions"]
+
+    assert [(each["key"], len(each["disputed"])) for each in (first, last)] == [("verdict", 1), ("verdict", 0)]
+    page = client.get(f"/admin/feedback/reviewqueue/{queue.pk}/agreement/").content.decode()
+    ids = re.findall(r' id="((?:question|matrix|bias)-[^"]*)"', page)
+    assert len(ids) == len(set(ids)) > 3
+    api = APIClient()
+    api.force_authenticate(boss)
+    renamed = api.patch(f"/api/review-questions/{old.pk}", {"label": "Older"}, "json")
+    assert renamed.status_code == 200, renamed.json()
 
 
 def test_the_number_of_queries_does_not_grow(queue: ReviewQueue, ann: User, bob: User) -> None:

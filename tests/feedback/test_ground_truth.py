@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from feedback import ground_truth
@@ -303,3 +304,40 @@ def test_the_admin_fills_and_freezes_sets(boss: User, client: Client) -> None:
     assert truth_set.frozen_at is not None
     refused_page = client.post("/admin/feedback/groundtruthsetitem/add/", item)
     assert "frozen since" in refused_page.content.decode()
+
+
+def test_sets_are_found_by_key_tag_and_whether_they_are_frozen(curator: APIClient, boss: User, client: Client) -> None:
+    hard = GroundTruthSetFactory(key="hard_pages", tags=["hard", "release 4"])
+    frozen = GroundTruthSetFactory(key="home", tags=["release 4"], frozen_at=timezone.now())
+    GroundTruthSetFactory(key="other", tags=["hardly"])
+
+    def found(**filters: Any) -> set[str]:
+        answer = curator.get("/api/ground-truth-sets", filters)
+        assert answer.status_code == 200, answer.json()
+        return {each["key"] for each in answer.json()["results"]}
+
+    assert found(key="home") == {"home"}
+    assert found(tag="hard") == {"hard_pages"}
+    assert found(tag="release 4") == {"hard_pages", "home"}
+    assert found(tag="release 4", frozen="true") == {"home"}
+    assert found(frozen="false") == {"hard_pages", "other"}
+    assert curator.get("/api/ground-truth-sets", {"frozen": "yes"}).status_code == 400
+
+    def shown(**filters: Any) -> set[Any]:
+        page = client.get("/admin/feedback/groundtruthset/", filters)
+        assert page.status_code == 200
+        return {row.pk for row in page.context["cl"].result_list}
+
+    assert shown(tag="hard") == {hard.pk}
+    assert shown(q="release 4") == {hard.pk, frozen.pk}
+    page = client.get("/admin/feedback/groundtruthset/").content.decode()
+    assert "?tag=release+4" in page
+    assert "hard, release 4" in page
+
+
+@pytest.mark.parametrize("tags", ['"hard"', "[1]", '[""]', '{"a": 1}'])
+def test_the_admin_refuses_tags_that_are_no_texts(boss: User, client: Client, tags: str) -> None:
+    page = client.post("/admin/feedback/groundtruthset/add/", {"key": "home", "name": "Home", "tags": tags})
+
+    assert "Give 20 texts at most, as a list" in page.content.decode()
+    assert not GroundTruthSet.objects.exists()
