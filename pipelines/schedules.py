@@ -1,6 +1,8 @@
 """Runs that start by the clock."""
 
 import logging
+import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,6 +22,7 @@ from pipelines.outages import OUTAGE, through_outages
 
 logger = logging.getLogger(__name__)
 
+MOST_DUE = 1_000
 MOST_AT_ONCE = 20
 """How many schedules one look fires, so that whoever looks comes back to its other duties."""
 TAKEN_FOR = 2 * timedelta(seconds=DEFAULT_LIMITS.timeout_s)
@@ -69,16 +72,30 @@ def is_any_due() -> bool:
 def fire_due(limit: int = MOST_AT_ONCE) -> int:
     """Start what is due, each time once however many look at the same moment; how many times came.
 
-    Of the times that passed while nobody looked the latest alone starts a run. While no pipeline may run nothing is
-    taken, so that the latest time starts its run when they may again. A page is fetched outside of any transaction;
-    should whoever fetches it die, another takes the time up once ``TAKEN_FOR`` is over.
+    Of the times that passed while nobody looked the latest alone starts a run. While its pipeline may not run a
+    schedule is left, so that its latest time starts a run when it may again. A page is fetched outside of any
+    transaction; should whoever fetches it die, another takes the time up once ``TAKEN_FOR`` is over.
     """
     fired = 0
-    if is_any_due() and flags.decide(flags.Key.PIPELINE_LOGGING_ENABLED).is_on:
-        while fired < limit and (schedule := _take_one()) is not None:
-            through_outages("firing a schedule", partial(_fire, schedule))
-            fired += 1
+    allowed = _allowed()
+    while fired < limit and (schedule := _take_one(allowed)) is not None:
+        through_outages("firing a schedule", partial(_fire, schedule))
+        fired += 1
     return fired
+
+
+def _allowed() -> list[uuid.UUID]:
+    """The schedules that are due and whose pipelines may run for whoever made them."""
+    due = list(_due().values_list("pk", "created_by", "pipeline")[:MOST_DUE])
+    if not due:
+        return []
+    key = flags.Key.PIPELINE_LOGGING_ENABLED
+    state = flags.state_of(key)
+    return [
+        pk
+        for pk, user_id, pipeline_id in due
+        if flags.judge(key, state, flags.subject(state, user_id=user_id, pipeline_id=pipeline_id)).is_on
+    ]
 
 
 def _due() -> QuerySet[PipelineSchedule]:
@@ -87,9 +104,9 @@ def _due() -> QuerySet[PipelineSchedule]:
 
 
 @transaction.atomic
-def _take_one() -> PipelineSchedule | None:
-    """A schedule that is due and that nobody else has taken; it is the caller's until ``taken_until``."""
-    schedules = _due().select_related("pipeline", "pipeline_version__pipeline", "created_by")
+def _take_one(allowed: Collection[uuid.UUID]) -> PipelineSchedule | None:
+    """One of these that is due and that nobody else has taken; it is the caller's until ``taken_until``."""
+    schedules = _due().filter(pk__in=allowed).select_related("pipeline", "pipeline_version__pipeline", "created_by")
     schedule = schedules.select_for_update(of=("self",), skip_locked=True).first()
     if schedule is not None:
         schedule.taken_until = database_now() + TAKEN_FOR

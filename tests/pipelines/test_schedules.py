@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from config.problems import InvalidInput
-from monitoring.flags import Key, set_flag
+from monitoring.flags import Key, Who, add_rule, set_flag
 from pipelines import cron, engine, schedules
 from pipelines.executors import duties
 from pipelines.models import PipelineRun, PipelineSchedule
@@ -234,6 +234,24 @@ def test_while_no_pipeline_may_run_a_time_waits() -> None:
     assert schedules.fire_due() == 1
     schedule.refresh_from_db()
     assert schedule.last_missed == 3
+
+
+def test_in_a_canary_the_schedules_of_its_pipelines_run_and_the_others_wait() -> None:
+    inside = scheduled()
+    outside = PipelineSchedule(
+        name="other", pipeline=building.pipeline({"key": "b"}, key="other").pipeline, cron="* * * * *"
+    )
+    for schedule in (schedules.save_schedule(outside), inside):
+        overdue(schedule, timedelta(minutes=3))
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="test")
+    add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.PIPELINE, target=inside.pipeline, value="on", reason="canary")
+
+    assert schedules.fire_due() == 1
+
+    assert PipelineRun.objects.get().pipeline == inside.pipeline
+    outside.refresh_from_db()
+    assert outside.last_error is None
+    assert schedules.is_any_due()
 
 
 def test_the_version_that_is_named_runs_else_the_active_one() -> None:
