@@ -5,7 +5,8 @@
 --   runId, revision   the run, and the revision from which the moves were computed
 --   run               the run's own row, by column, where this call makes it
 --   settles           [{id, token, status, error, reason, pastAttempt, lost, released, overdue, delayMs}]; the last four
---                     say how an attempt ended that did not end by itself, and when it is tried again
+--                     say how an attempt ended that did not end by itself, and when it is tried again; pastAttempt is
+--                     a list of one, which is kept with its times
 --   update            [{id, status, held, reason_code, reason, error}]   rows of the run that move
 --   insert            [rows of pipelines_steprun]                        rows that a forEach adds
 --   finish            {status}                                           the run ends; its error is that of the first
@@ -218,7 +219,9 @@ BEGIN
                 reason = COALESCE(m.reason, ''),
                 error = NULLIF(m.error, 'null'),
                 attempt = CASE WHEN m.status = 'running' THEN s.attempt + 1 ELSE s.attempt END,
-                past_attempts = s.past_attempts || COALESCE(m."pastAttempt", '[]'),
+                past_attempts = CASE WHEN m."pastAttempt" IS NULL THEN s.past_attempts ELSE s.past_attempts || jsonb_build_array(
+                    m."pastAttempt" -> 0 || jsonb_build_object('startedAt', s.started_at, 'endedAt', moment)
+                ) END,
                 lost_count = s.lost_count + COALESCE(m.lost, 0),
                 released_count = s.released_count + COALESCE(m.released, 0),
                 params = COALESCE(m.params, s.params),

@@ -10,7 +10,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from pipelines import engine
 from pipelines.models import PipelineRun, StepRun, StepVersion
@@ -119,14 +118,20 @@ def test_the_time_line_tells_what_has_not_begun_from_what_will_not_run(client: C
 
 
 def test_attempts_that_were_given_up_have_bars(client: Client, boss: User) -> None:
-    now = timezone.now()
-    past = [{"attempt": 1, "startedAt": now.isoformat(), "endedAt": now.isoformat()}, {"attempt": 2, "error": {}}]
-    step = factories.StepRunFactory(node_key="first", completed=True, attempt=3, past_attempts=past)
+    failing = {"key": "first", "params": {"crash": "no such luck"}, "retries": 2, "retryDelayMs": 1}
+    made = run(pipeline(failing))
 
-    page = page_of(client, step.pipeline_run)
+    page = page_of(client, made)
 
-    assert page.count("given up") == 1
+    assert page.count("given up") == 2
     assert "first: attempt 1, given up" in page
+
+
+def test_attempts_of_which_no_times_are_known_have_none(client: Client, boss: User) -> None:
+    past = [{"attempt": 1, "error": {}}]
+    step = factories.StepRunFactory(node_key="first", completed=True, attempt=2, past_attempts=past)
+
+    assert "given up" not in page_of(client, step.pipeline_run)
 
 
 def test_a_run_whose_dag_cannot_be_read_any_more_is_shown_without_a_picture(client: Client, boss: User) -> None:
