@@ -54,6 +54,7 @@ def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepC
         design=conductor.design,
         sources=_Sources(run, node, claim),
         give_up_at=attempt.give_up_at,
+        idempotency_key=str(claim.step_run_id),
         validation_mode=validation_mode(run, claim),
         prompt_modes={} if run.pipeline.ir_validation_mode else claim.prompt_modes,
         reporter=attempt,

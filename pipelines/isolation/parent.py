@@ -59,6 +59,11 @@ class _Child:
         self.pipe.close()
 
 
+TOLD = (
+    "params", "inputs", "upstream", "item", "map_index", "design", "give_up_at", "idempotency_key", "validation_mode",
+)  # fmt: skip
+
+
 class _Children:
     """Children that wait for a call, by how they are bounded."""
 
@@ -119,8 +124,7 @@ def call(
 
 def _fields(context: StepContext) -> dict[str, Any]:
     """What the child is told; what the parent would read when it is asked for is read now."""
-    names = ("params", "inputs", "upstream", "item", "map_index", "design", "give_up_at", "validation_mode")
-    told = {name: getattr(context, name) for name in names}
+    told = {name: getattr(context, name) for name in TOLD}
     return told | {"sources": dict(context.sources), "prompt_modes": dict(context.prompt_modes)}
 
 

@@ -185,6 +185,8 @@ class StepContext:
     ``design``: the design the run works on, or None. ``sources``: for each upstream node key, the ids of the
     domain outputs behind its IRs, ``{"generate": [{"mapIndex": 0, "GeneratedArtifact": ["0190..."]}]}``.
     ``give_up_at`` is when nobody waits any longer, in seconds of this machine's monotonic clock; None for never.
+    ``idempotency_key`` is the same for each attempt of this step: give it to whatever the step asks to do something, so
+    that a step which is tried again doesn't have it done twice.
     ``validation_mode`` says what an invalid IR does here: ``off``, ``log`` or ``enforce``; ``prompt_modes``
     what it does instead for a prompt that has a rule of its own, by the prompt's id as text.
     """
@@ -197,6 +199,7 @@ class StepContext:
     design: DesignBundle | None = None
     sources: Mapping[str, Any] = field(default_factory=dict)
     give_up_at: float | None = None
+    idempotency_key: str = ""
     validation_mode: str = "log"
     prompt_modes: Mapping[str, str] = field(default_factory=dict)
     reporter: Reporter = field(default_factory=SilentReporter)

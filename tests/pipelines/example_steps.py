@@ -25,7 +25,7 @@ WAS_CANCELLED = threading.Event()
 
 NAMES = (
     "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
-    "cancel_itself", "emit_apart", "hang_apart", "eat_memory", "end_process",
+    "cancel_itself", "ask", "ask_apart", "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 
@@ -116,6 +116,18 @@ async def hang_async(context: StepContext) -> StepResult:
 
 async def cancel_itself(context: StepContext) -> StepResult:
     raise asyncio.CancelledError
+
+
+def ask(context: StepContext) -> StepResult:
+    """Asks something of others, by a line in the file ``asked``, and crashes."""
+    with open(context.params["asked"], "a") as file:
+        file.write(f"{context.idempotency_key}\n")
+    raise RuntimeError("no answer")
+
+
+@isolated()
+def ask_apart(context: StepContext) -> StepResult:
+    return ask(context)
 
 
 @isolated()

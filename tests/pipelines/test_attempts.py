@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +90,16 @@ def test_a_timeout_counts_as_a_failed_attempt() -> None:
     step_run = StepRun.objects.get()
     assert (step_run.attempt, step_run.status) == (2, "failed")
     assert [past["error"]["code"] for past in step_run.past_attempts] == ["timed-out"]
+
+
+@pytest.mark.parametrize("step", ["ask", "ask_apart"])
+def test_each_attempt_of_a_step_has_the_same_key(step: str, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    node = {"stepVersionId": f"{step}@1", "params": {"asked": str(asked)}, "retries": 1, "retryDelayMs": 1}
+    building.run(building.pipeline({"key": "a", **node}, {"key": "b", **node}))
+
+    keys = Counter(asked.read_text().split())
+    assert keys == {str(pk): 2 for pk in StepRun.objects.values_list("pk", flat=True)}
 
 
 def test_an_asynchronous_step_is_a_step() -> None:
