@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 from engine_peers import Contestant, Distributed, Inline, connection_to, copied_database, on_database
-from engine_workload import Shape, chain, fan_out
+from engine_workload import Shape, chain, fan_out, fan_out_twice
 
 from pipelines.models import PipelineRun
 
@@ -51,9 +51,13 @@ COPIED: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 
 def flatness(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Milliseconds a step in chains and fan-outs of 10, 100 and 1,000 nodes."""
+    """Milliseconds a step in chains, fan-outs, and fan-outs over fan-outs, of 10, 100 and 1,000 nodes."""
     figures: dict[str, Any] = {}
-    rows = ([chain(size) for size in SIZES], [fan_out(size - 2) for size in SIZES])
+    rows = (
+        [chain(size) for size in SIZES],
+        [fan_out(size - 2) for size in SIZES],
+        [fan_out_twice(size // 2 - 1) for size in SIZES],
+    )
     with copied_database("benchmark_distributed") as database:
         for contestant in _executors(arguments, database):
             for shapes in rows:

@@ -39,16 +39,21 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """``size`` steps one after another, or one step, ``size`` beside each other and one behind; ``runs`` at once."""
+    """``size`` steps one after another, or one step, ``size`` beside each other and one behind; ``runs`` at once.
+
+    With ``twice`` each of those beside each other has one behind it, which is told what its own handed over.
+    """
 
     name: str
     size: int
     runs: int = 1
     fans_out: bool = False
+    twice: bool = False
 
     @property
     def steps(self) -> int:
-        return self.runs * (self.size + 2 if self.fans_out else self.size)
+        fanned_out = self.size * (2 if self.twice else 1) + 2
+        return self.runs * (fanned_out if self.fans_out else self.size)
 
 
 def chain(size: int, *, runs: int = 1) -> Shape:
@@ -59,6 +64,11 @@ def chain(size: int, *, runs: int = 1) -> Shape:
 def fan_out(size: int) -> Shape:
     """One step, ``size`` that work on its items, and one that joins them."""
     return Shape(f"fan_out_1_{size}_1", size, fans_out=True)
+
+
+def fan_out_twice(size: int) -> Shape:
+    """As ``fan_out``, with a second fan-out over the first."""
+    return Shape(f"fan_out_1_{size}_{size}_1", size, fans_out=True, twice=True)
 
 
 def noop(context: StepContext) -> StepResult:
@@ -83,14 +93,20 @@ def plant_pipeline(shape: Shape) -> PipelineVersion:
     pipeline, made = PipelineDefinition.objects.get_or_create(key=shape.name, defaults={"name": shape.name})
     if not made:
         return definitions.active_version(shape.name)
-    nodes = _fan_out(shape.size) if shape.fans_out else [{"key": f"n{number}"} for number in range(shape.size)]
+    nodes = _fan_out(shape) if shape.fans_out else [{"key": f"n{number}"} for number in range(shape.size)]
     common = {"stepVersionId": "noop@1", "metricProfileId": "noop"}
     dag = {"nodes": [{**common, "order": number, **node} for number, node in enumerate(nodes)]}
     return definitions.activate_version(definitions.create_version(pipeline=pipeline, dag=dag))
 
 
-def _fan_out(size: int) -> list[dict[str, Any]]:
-    return [{"key": "split", "params": {"items": size}}, {"key": "each", "forEach": "split.items"}, {"key": "join"}]
+def _fan_out(shape: Shape) -> list[dict[str, Any]]:
+    again = [{"key": "again", "forEach": "ir.each"}] if shape.twice else []
+    return [
+        {"key": "split", "params": {"items": shape.size}},
+        {"key": "each", "forEach": "split.items"},
+        *again,
+        {"key": "join"},
+    ]
 
 
 def database_url(name: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -27,10 +27,33 @@ def accepted_ir(run_id: uuid.UUID, node_key: str) -> Any:
     return artifacts.values_list("ir_json", flat=True).first()
 
 
-def accepted_items(run_id: uuid.UUID, node_key: str) -> dict[int | None, Any]:
+class SizedIr(NamedTuple):
+    """An IR and how many bytes it has as JSON."""
+
+    ir: Any
+    size: int
+
+
+def accepted_items(run_id: uuid.UUID, node_key: str) -> dict[int, SizedIr]:
     """The IRs of the items of a node with ``forEach``, by their index."""
-    artifacts = accepted_artifacts(run_id).filter(step_run__node_key=node_key)
-    return dict(artifacts.values_list("step_run__map_index", "ir_json"))
+    rows = _items(run_id, node_key).values_list("step_run__map_index", "ir_json", "size_bytes")
+    return {index: SizedIr(ir, size) for index, ir, size in rows if index is not None}
+
+
+def accepted_steps(run_id: uuid.UUID, node_key: str) -> list[tuple[int, uuid.UUID]]:
+    """The index and the step run of each item of a node with ``forEach`` that has an IR, in order."""
+    rows = _items(run_id, node_key).order_by("step_run__map_index").values_list("step_run__map_index", "step_run")
+    return [(index, step_run_id) for index, step_run_id in rows if index is not None]
+
+
+def ir_of(step_run_id: uuid.UUID) -> Any:
+    """The accepted IR of one step run. Raises ``IRArtifact.DoesNotExist`` where it has none."""
+    artifacts = IRArtifact.objects.filter(step_run=step_run_id, attempt=F("step_run__attempt"))
+    return artifacts.values_list("ir_json", flat=True).get()
+
+
+def _items(run_id: uuid.UUID, node_key: str) -> QuerySet[IRArtifact]:
+    return accepted_artifacts(run_id).filter(step_run__node_key=node_key, step_run__map_index__isnull=False)
 
 
 def item_at(run_id: uuid.UUID, path: ForEachPath, source: Node, index: int) -> Any:

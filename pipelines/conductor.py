@@ -142,6 +142,14 @@ class Conductor:
         """What the item's node is measured by, as it stood when this process took up the run."""
         return self._named.profiles.get(self.node(item).metric_profile_id or "", [])
 
+    def ended(self, nodes: Iterable[Node]) -> set[str]:
+        """The keys of those of the nodes with ``forEach`` whose items have all ended, as far as this process knows."""
+        mapped = [node.key for node in nodes if node.for_each is not None]
+        if not mapped:
+            return set()
+        with self._lock:
+            return {key for key in mapped if self._state.has_ended(key)}
+
     @cached_property
     def design(self) -> DesignBundle | None:
         """The design the run works on, opened once."""

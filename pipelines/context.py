@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from monitoring import flags
 from pipelines.attempts import Attempt
@@ -40,19 +42,20 @@ def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepC
     """Read everything the step may know. A parent that the step iterates over is not also given whole."""
     run, graph, node = conductor.run, conductor.graph, conductor.node(claim.item)
     parents = [graph.node(key) for key in node.parents]
-    item = None
+    item, own = None, None
     if node.for_each is not None and claim.item.map_index is not None:
         source = graph.node(node.for_each.source)
         item = conductor.results.item(node.for_each, source, claim.item.map_index)
+        own = conductor.results.step_behind(source, claim.item.map_index)[1] if source.for_each is not None else None
         parents = [parent for parent in parents if parent.key != source.key]
     return StepContext(
         params=claim.params,
         inputs=run.inputs,
-        upstream=conductor.results.irs(parents),
+        upstream=conductor.results.irs(parents, conductor.ended(parents)),
         item=item,
         map_index=claim.item.map_index,
         design=conductor.design,
-        sources=_Sources(run, node, claim),
+        sources=_Sources(run, node, own),
         give_up_at=attempt.give_up_at,
         idempotency_key=str(claim.step_run_id),
         validation_mode=validation_mode(run, claim),
@@ -64,13 +67,13 @@ def build_context(conductor: Conductor, claim: Claim, attempt: Attempt) -> StepC
 class _Sources(Mapping[str, Any]):
     """The ids of the domain outputs behind the parents' IRs, by node key; read when a step first asks for them.
 
-    Behind this item's IR only, where the step has an item.
+    Behind this item's IR only, where the step has an item: those of its ``own`` step run.
     """
 
-    def __init__(self, run: PipelineRun, node: Node, claim: Claim) -> None:
+    def __init__(self, run: PipelineRun, node: Node, own: uuid.UUID | None) -> None:
         self._run = run
         self._node = node
-        self._map_index = claim.item.map_index
+        self._own = own
 
     def __getitem__(self, key: str) -> Any:
         return self._found[key]
@@ -86,21 +89,19 @@ class _Sources(Mapping[str, Any]):
         return through_outages("reading a step's sources", lambda _: self._read())
 
     def _read(self) -> dict[str, list[dict[str, Any]]]:
-        links = StepOutputLink.objects.filter(
-            step_run__pipeline_run=self._run,
-            step_run__node_key__in=self._node.parents,
-            step_run__status=StepStatus.COMPLETED,
-        ).order_by("step_run__map_index", "id")
-        rows = links.values_list("step_run__node_key", "step_run__map_index", "target_type", "target_id")
-        found: dict[str, dict[int | None, dict[str, Any]]] = {}
-        for node_key, map_index, target_type, target_id in rows:
-            entry = found.setdefault(node_key, {}).setdefault(map_index, {"mapIndex": map_index})
-            entry.setdefault(target_type, []).append(str(target_id))
-        sources = {node_key: list(entries.values()) for node_key, entries in found.items()}
-        return sources | self._own_item(sources)
+        source = self._node.for_each.source if self._node.for_each is not None else None
+        whole = [key for key in self._node.parents if self._own is None or key != source]
+        of_run = StepOutputLink.objects.filter(step_run__pipeline_run=self._run, step_run__status=StepStatus.COMPLETED)
+        found = _by_step(of_run.filter(step_run__node_key__in=whole)) if whole else {}
+        return found if self._own is None else {**found, **_by_step(of_run.filter(step_run=self._own))}
 
-    def _own_item(self, sources: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-        path, index = self._node.for_each, self._map_index
-        if path is None or index is None or len(sources.get(path.source, ())) < 2:
-            return {}
-        return {path.source: sources[path.source][index : index + 1]}
+
+def _by_step(links: QuerySet[StepOutputLink]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, dict[int | None, dict[str, Any]]] = {}
+    rows = links.order_by("step_run__map_index", "id").values_list(
+        "step_run__node_key", "step_run__map_index", "target_type", "target_id"
+    )
+    for node_key, map_index, target_type, target_id in rows:
+        entry = found.setdefault(node_key, {}).setdefault(map_index, {"mapIndex": map_index})
+        entry.setdefault(target_type, []).append(str(target_id))
+    return {node_key: list(entries.values()) for node_key, entries in found.items()}

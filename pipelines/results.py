@@ -2,7 +2,7 @@
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from metrics.models import MetricResult
@@ -20,6 +20,7 @@ class Results:
         self._run_id = run_id
         self._kept: OrderedDict[Item, tuple[Any, Mapping[str, float | None], int]] = OrderedDict()
         self._bytes = 0
+        self._steps: dict[str, list[tuple[int, uuid.UUID]]] = {}
 
     def remember(self, item: Item, ir: Any, metrics: Mapping[str, float | None], size: int) -> None:
         """Keep a result; the oldest go when there are more than ``MAX_KEPT_BYTES``, but never this one."""
@@ -34,21 +35,38 @@ class Results:
         kept = self._kept.pop(item, None)
         self._bytes -= kept[2] if kept else 0
 
-    def irs(self, nodes: Iterable[Node]) -> dict[str, Any]:
-        """The IR of each node that has one, by key; for a node with ``forEach`` the list of its items' IRs in order."""
+    def irs(self, nodes: Iterable[Node], ended: Collection[str] = ()) -> dict[str, Any]:
+        """The IR of each node that has one, by key; for a node with ``forEach`` the list of its items' IRs in order.
+
+        The lists of nodes that have ``ended`` are kept, as far as they are not too large, so that items which all see
+        one don't each read it.
+        """
         found: dict[str, Any] = {}
         for node in nodes:
-            ir = self._mapped(node) if node.for_each is not None else self._single(node)
+            ir = self._mapped(node, keep=node.key in ended) if node.for_each is not None else self._single(node)
             if ir is not None:
                 found[node.key] = ir
         return found
 
     def item(self, path: ForEachPath, source: Node, index: int) -> Any:
-        """Item ``index`` of a ``forEach`` over ``source``."""
+        """Item ``index`` of a ``forEach`` over ``source``, which has ended."""
+        if source.for_each is not None:
+            map_index, step_run_id = self.step_behind(source, index)
+            own = self._kept.get(Item(source.key, map_index))
+            return own[0] if own is not None else artifacts.ir_of(step_run_id)
         kept = self._kept.get(Item(source.key))
-        if source.for_each is None and kept is not None:
+        if kept is not None:
             return resolve_for_each(path, {source.key: kept[0]})[index]
         return artifacts.item_at(self._run_id, path, source, index)
+
+    def step_behind(self, source: Node, index: int) -> tuple[int, uuid.UUID]:
+        """The index and the step run of the item of ``source``, which ran ``forEach``, that is item ``index`` here.
+
+        They differ where items of the source failed. Read once: to sort them for each item would cost the square.
+        """
+        if source.key not in self._steps:
+            self._steps[source.key] = artifacts.accepted_steps(self._run_id, source.key)
+        return self._steps[source.key][index]
 
     def condition_context(self, nodes: Iterable[Node], statuses: Mapping[str, NodeStatus]) -> dict[str, Any]:
         """What a condition sees of the nodes it names: ``{status, ir, metrics}``."""
@@ -64,10 +82,19 @@ class Results:
         kept = self._kept.get(Item(node.key))
         return kept[0] if kept is not None else artifacts.accepted_ir(self._run_id, node.key)
 
-    def _mapped(self, node: Node) -> list[Any]:
+    def _mapped(self, node: Node, *, keep: bool) -> list[Any]:
+        kept = self._kept.get(Item(node.key))
+        if kept is not None:
+            return list(kept[0])
         by_index = artifacts.accepted_items(self._run_id, node.key)
-        by_index |= {item.map_index: kept[0] for item, kept in self._kept.items() if item.node_key == node.key}
-        return [by_index[index] for index in sorted(by_index, key=lambda index: -1 if index is None else index)]
+        for (key, index), (ir, _, size) in list(self._kept.items()):
+            if key == node.key and index is not None:
+                by_index[index] = artifacts.SizedIr(ir, size)
+        found = [by_index[index].ir for index in sorted(by_index)]
+        size = sum(one.size for one in by_index.values())
+        if keep and size <= MAX_KEPT_BYTES:
+            self.remember(Item(node.key), list(found), {}, size)
+        return found
 
     def _metrics(self, keys: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {key: {} for key in keys}

@@ -184,6 +184,10 @@ class RunState:
         found = set(keys)
         return [item for item, row in self.rows.items() if item.node_key in found and row.status not in FINISHED_STEP]
 
+    def has_ended(self, key: str) -> bool:
+        """Whether all of the node's rows have."""
+        return key in self._settled
+
     def has_rows(self, key: str) -> bool:
         """Whether the node has any row: one with ``forEach`` has none until it is expanded."""
         return any(self._counts[key].values())
