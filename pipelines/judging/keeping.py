@@ -15,6 +15,7 @@ from pipelines.recording.services import Sender, record_ai_runs
 from pipelines.steps.contract import ModelCall, Prompted
 
 ITSELF = Sender(None, TestRun.Source.ENGINE)
+JUDGE_ID = "judgeId"  # in the metadata of what a judge was asked
 
 
 @transaction.atomic
@@ -98,7 +99,7 @@ def _item(judge: Judge, subject: Subject, key: str, prompted: Prompted, call: Mo
         "sectionId": judge.metric_key,
         "prompt": call.prompt,
         "context": dict(call.context),
-        "metadata": {"judgeId": str(judge.pk), "targetId": str(subject.target_id), "settings": dict(call.settings)},
+        "metadata": {JUDGE_ID: str(judge.pk), "targetId": str(subject.target_id), "settings": dict(call.settings)},
         "result": call.answer,
         "error": None if call.error is None else dict(call.error),
         "metrics": {} if call.error is None else {"error": dict(call.error)},

@@ -14,6 +14,7 @@ from feedback.models.judges import METRIC_PREFIX
 from feedback.models.queues import ItemKind
 from ir_schemas.active import Contract
 from ir_schemas.models import IRArtifact
+from metrics.documents import COMPARATORS
 from metrics.models import MetricDefinition, MetricResult
 from pipelines.columns import of_columns
 from pipelines.models import AIProcess, AIPrompt, PromptData, SplitAsset, StepRun
@@ -28,7 +29,7 @@ class Content:
     """An item with its output. ``document`` is JSON, None where the output is gone; ``faults`` are those recorded.
 
     ``prompt_data`` is the prompt behind the output, where one was recorded. ``metrics`` are what was measured of the
-    step's last attempt, by their keys; no judge's scores, which would lead.
+    step's last attempt, by their keys; no scores of judges or against ground truth, which would lead.
     """
 
     item: ReviewItem
@@ -83,7 +84,7 @@ def load_content(item: ReviewItem) -> Content:
 def read_content(item: ReviewItem, found: Mapping[str, Any]) -> Content:
     """From what ``pipelines_review_content`` answers."""
     metrics = [_measured(*each) for each in found["metrics"]]
-    unled = [each for each in metrics if not each.metric.key.startswith(METRIC_PREFIX)]
+    unled = [each for each in metrics if not _leads(each.metric.key)]
     prompt_data = _asked(*found["promptData"]) if found["promptData"] else None
     output = found["output"] or {"document": None, "faults": [], "faultCount": 0}
     return Content(item, output["document"], output["faults"], output["faultCount"], prompt_data, unled)
@@ -94,6 +95,11 @@ def artifacts_of(item: ReviewItem) -> QuerySet[IRArtifact]:
     if item.kind == ItemKind.MODULE:
         return IRArtifact.objects.filter(step_run=item.step_run_id, attempt=F("step_run__attempt"))
     return IRArtifact.objects.filter(pk=item.target_id)
+
+
+def _leads(metric: str) -> bool:
+    """Whether it says what others made of the output."""
+    return metric.startswith(METRIC_PREFIX) or metric in COMPARATORS
 
 
 def _asked(data: Mapping[str, Any], prompt: Mapping[str, Any] | None, process: Mapping[str, Any] | None) -> PromptData:

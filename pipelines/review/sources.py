@@ -5,15 +5,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from config.problems import InvalidInput
-from feedback.models import ReviewItem, ReviewQueue
+from feedback.models import Evaluation, ReviewItem, ReviewQueue
 from feedback.models.queues import ItemKind
 from ir_schemas.models import IRArtifact
+from metrics.documents import COMPARATORS
 from metrics.models import MetricDefinition, MetricResult
-from pipelines.models import GeneratedArtifact, ModuleTemplate, PromptResult, StepOutputLink
+from monitoring.models import TestRun
+from pipelines.judging.keeping import JUDGE_ID
+from pipelines.models import GeneratedArtifact, ModuleTemplate, PromptData, PromptResult, StepOutputLink
 from pipelines.models.runs import OutputType
 
 MAX_TITLE = 200
@@ -41,7 +45,8 @@ def candidates(queue: ReviewQueue, *, since: uuid.UUID | None = None) -> QuerySe
     source = SOURCES[ItemKind(queue.kind)]
     rows = source.rows if since is None else source.rows.filter(pk__gte=since)
     held = ReviewItem.objects.filter(queue=queue, kind=queue.kind, target_id=OuterRef(source.target))
-    rows = _drawn(_by_rule(rows.filter(~Exists(held)), source, queue), source, queue)
+    rows = _not_evaluated(rows.filter(~Exists(held)), source, queue)
+    rows = _drawn(_by_rule(rows, source, queue), source, queue)
     return rows.order_by("-pk").values(
         target=F(source.target),
         maker=F(source.step),
@@ -69,6 +74,14 @@ def as_items(queue: ReviewQueue, found: list[dict[str, Any]]) -> Iterator[Review
             artifact_id=artifacts.get(target),
             title=title[:MAX_TITLE],
         )
+
+
+def _not_evaluated(rows: QuerySet[Any], source: Source, queue: ReviewQueue) -> QuerySet[Any]:
+    """Without outputs of evaluations, whose right answers are known; unless the rule asks for what only they have."""
+    if queue.metric is not None and queue.metric.key in COMPARATORS:
+        return rows
+    evaluation = Evaluation.objects.filter(pk=OuterRef(source.under("pipeline_run__run_group_id")))
+    return rows.filter(~Exists(evaluation))
 
 
 def _by_rule(rows: QuerySet[Any], source: Source, queue: ReviewQueue) -> QuerySet[Any]:
@@ -136,12 +149,23 @@ def _not_copies(rows: QuerySet[Any], step: str) -> QuerySet[Any]:
     return rows.filter(**{f"{step}__reused_from": None})
 
 
+def _prompt_results() -> QuerySet[PromptResult]:
+    """Of each step the last answer of its last attempt, and what was recorded from outside; nothing of judges."""
+    by_a_judge = Q(prompt_data__source=TestRun.Source.ENGINE, prompt_data__metadata__has_key=JUDGE_ID)
+    later = PromptData.objects.filter(step_run=OuterRef("prompt_data__step_run"), pk__gt=OuterRef("prompt_data"))
+    answers = PromptResult.objects.filter(~by_a_judge, ~Exists(later), pruned_at=None, result__isnull=False)
+    last_attempt = Cast("prompt_data__step_run__attempt", TextField())
+    of_attempt = Coalesce(KeyTextTransform("attempt", "prompt_data__metadata"), last_attempt)
+    of_last = Q(prompt_data__step_run=None) | Q(of_attempt=F("last_attempt"))
+    return answers.alias(of_attempt=of_attempt, last_attempt=last_attempt).filter(of_last)
+
+
 ARTIFACTS = IRArtifact.objects.filter(attempt=F("step_run__attempt"), pruned_at=None)
 MODULES = StepOutputLink.objects.filter(target_type=OutputType.MODULE_TEMPLATE)
 SOURCES: Mapping[ItemKind, Source] = {
     ItemKind.IR_ARTIFACT: Source(_not_copies(ARTIFACTS, "step_run"), "pk", "step_run"),
     ItemKind.MODULE: Source(_not_copies(MODULES, "step_run"), "target_id", "step_run"),
     ItemKind.PROMPT_RESULT: Source(
-        _not_copies(PromptResult.objects.filter(pruned_at=None), "prompt_data__step_run"), "pk", "prompt_data__step_run"
+        _not_copies(_prompt_results(), "prompt_data__step_run"), "pk", "prompt_data__step_run"
     ),
 }
