@@ -8,10 +8,11 @@ figure over the floor.
 - `claims`: claims a second of 20 reviewers, each with a connection, who give each item up again. `function` is the
   claim in the database, `service` the same through Django; `answered` is a claim with an answer and all its rows. The
   floor is one `FOR UPDATE SKIP LOCKED`, with the same rows.
-- `opened`: milliseconds until the next item is there, through gunicorn and a socket. `screen` is a claim and the page
-  behind it, `screen_answer` an answer that leads to the next page, `rest` a claim with the item's content, `rest_ahead`
-  the same for a reviewer who is 5,000 items ahead of the second one that each needs. The floor is a claim and the
-  output.
+- `opened`: milliseconds until the next item is there, through gunicorn and a socket. `screen` is a claim that answers
+  with the item's page, `screen_answer` an answer that answers with the next one's, both as the screen's script asks for
+  them; `screen_plain` a claim and, in a second request, the page. `rest` is a claim with the item's content,
+  `rest_ahead` the same for a reviewer who is 5,000 items ahead of the second one that each needs. The floor is a claim
+  and the output.
 - `agreement`: seconds for the report over 100,000 answers, and over HTTP; the floor reads the answers.
 """
 
@@ -53,6 +54,8 @@ PORT = 8109
 ROUNDS = 3
 AHEAD = 5_000
 TOKEN = "a" * 32
+HERE = {"here": "1"}
+SHOWN = "data-review"
 CLAIM = """
 WITH next AS (
     SELECT id FROM feedback_reviewitem WHERE queue_id = %(queue)s AND state = 'open' AND free_slots >= 1
@@ -238,6 +241,7 @@ def _opened(queue: ReviewQueue, users: list[User], arguments: argparse.Namespace
     analyse()
     figures = {
         "screen": _times(arguments.opened, lambda: _open_page(one, queue)),
+        "screen_plain": _times(arguments.opened, lambda: _open_plainly(one, queue)),
         "screen_answer": _times(arguments.opened, lambda: _answer_on_screen(one, queue)),
         "rest": _times(arguments.opened, lambda: _claim_over_rest(other, queue)),
         "rest_ahead": _times(arguments.opened, lambda: _claim_over_rest(fast, paired)),
@@ -256,8 +260,16 @@ def _times(count: int, step: Callable[[], float], *, warm: int = 10) -> dict[str
 
 def _open_page(reviewer: Reviewer, queue: ReviewQueue) -> float:
     started = time.perf_counter()
+    assert SHOWN in reviewer.page(reverse("review:queue", args=[queue.key]), HERE)
+    took = _ms_since(started)
+    _give_up(reviewer)
+    return took
+
+
+def _open_plainly(reviewer: Reviewer, queue: ReviewQueue) -> float:
+    started = time.perf_counter()
     url = reviewer.page(reverse("review:queue", args=[queue.key]), {})
-    assert "make" in reviewer.page(url)
+    assert SHOWN in reviewer.page(url)
     took = _ms_since(started)
     _give_up(reviewer)
     return took
@@ -267,9 +279,12 @@ def _answer_on_screen(reviewer: Reviewer, queue: ReviewQueue) -> float:
     held = services.claim_next(queue=queue, reviewer=reviewer.user)
     assert held is not None
     started = time.perf_counter()
-    url = reviewer.page(reverse("review:item", args=[held.pk]), {"verdict": "accept", "q.fits": "pass"})
-    assert "make" in reviewer.page(url)
-    return _ms_since(started)
+    form = {"verdict": "accept", "q.fits": "pass", **HERE}
+    page = reviewer.page(reverse("review:item", args=[held.pk]), form)
+    took = _ms_since(started)
+    assert SHOWN in page
+    assert f'data-address="{reverse("review:item", args=[held.pk])}"' not in page
+    return took
 
 
 def _claim_over_rest(reviewer: Reviewer, queue: ReviewQueue) -> float:

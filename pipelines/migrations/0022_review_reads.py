@@ -8,7 +8,7 @@ FUNCTIONS = {
     'review_assignment': 'pipelines_review_assignment(uuid, integer)',
     'item_at': 'pipelines_item_at(uuid, text, text[])',
     'review_pictures': 'pipelines_review_pictures(uuid, jsonb)',
-    'review_rail': 'pipelines_review_rail(integer, uuid, integer, integer, integer, integer)',
+    'review_rail': 'pipelines_review_rail',
 }
 
 

@@ -9,24 +9,15 @@
 -- this reviewer could be, how many the reviewer answered, and how many of the others they hold. Counting stops where nobody
 -- cares any more: a queue may hold a hundred thousand items.
 CREATE OR REPLACE FUNCTION pipelines_review_rail(
-    who integer, wanted uuid, most_queues integer, most_waiting integer, most_disputed integer, most_mine integer
+    who integer, wanted uuid, most_queues integer, most_waiting integer, most_disputed integer, most_own integer, most_mine integer
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    own jsonb;
     queues jsonb;
     mine jsonb;
 BEGIN
-    SELECT jsonb_object_agg(counted.queue_id, jsonb_build_array(counted.answered, counted.held)) INTO own
-    FROM (
-        SELECT queue_id, count(*) FILTER (WHERE state = 'submitted') AS answered,
-               count(*) FILTER (WHERE state = 'reserved' AND reserved_until > statement_timestamp()) AS held
-        FROM feedback_reviewassignment WHERE reviewer_id = who AND state IN ('submitted', 'reserved') GROUP BY queue_id
-    ) counted;
-
     SELECT jsonb_agg(
-        jsonb_build_array(to_jsonb(queue), waiting.found, disputed.found)
-        || COALESCE(own -> queue.id::text, '[0, 0]')
+        jsonb_build_array(to_jsonb(queue), waiting.found, disputed.found, own.answered, own.held)
         ORDER BY queue.name, queue.key
     ) INTO queues
     FROM (
@@ -53,6 +44,20 @@ BEGIN
             LIMIT most_waiting
         ) few
     ) waiting
+    -- Without another column of the rows the index alone answers.
+    CROSS JOIN LATERAL (
+        SELECT (
+            SELECT count(*) FROM (
+                SELECT 1 FROM feedback_reviewassignment had
+                WHERE had.reviewer_id = who AND had.queue_id = queue.id AND had.state = 'submitted'
+                LIMIT most_own
+            ) few
+        ) AS answered, (
+            SELECT count(*) FROM feedback_reviewassignment had
+            WHERE had.reviewer_id = who AND had.queue_id = queue.id AND had.state = 'reserved'
+              AND had.reserved_until > statement_timestamp()
+        ) AS held
+    ) own
     -- Items that the reviewer can decide now: theirs already, held by nobody, or held by one whose time has run out. Each is
     -- looked at, so counting stops early; where there are more it does not matter how many are the reviewer's own.
     CROSS JOIN LATERAL (

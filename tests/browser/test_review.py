@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from feedback import services
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
@@ -117,6 +117,31 @@ def test_a_queue_is_worked_off_by_keyboard_alone(admin: Admin, queue: ReviewQueu
     assert list(answers) == [("accept", "pass", "text"), ("reject", "pass", "text")]
     assert ReviewAssignment.objects.filter(state="skipped").count() == 1
     assert ReviewAnswer.objects.earliest("id").duration_ms > 0
+
+
+def test_the_next_item_comes_at_once_and_has_its_own_address(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+    asked: list[str] = []
+    page.on("request", lambda each: asked.extend([each.method] if _is_page(page, each) else []))
+
+    for key in "13":
+        page.keyboard.press(key)
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    expect(page.locator("h1")).to_contain_text(f"Item {_number_of(1)}")
+    held = ReviewAssignment.objects.get(state="reserved")
+    assert page.url.endswith(reverse("review:item", args=[held.pk]))
+    page.reload()
+
+    expect(page.locator("h1")).to_contain_text(f"Item {_number_of(1)}")
+    assert asked == ["POST", "GET"]
+    assert ReviewAnswer.objects.count() == 1
+    assert ReviewAssignment.objects.count() == 2
+
+
+def _is_page(page: Page, request: Request) -> bool:
+    return request.is_navigation_request() and request.frame == page.main_frame
 
 
 def _number_of(place: int) -> str:

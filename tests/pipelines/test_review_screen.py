@@ -94,6 +94,29 @@ def test_a_reviewer_works_a_queue_off(client: Client, ann: User) -> None:
     assert "Your answer" in text_of(client, first)
 
 
+def test_the_script_gets_the_next_item_in_the_answer_to_what_it_sends(client: Client, ann: User) -> None:
+    queue = queue_with({"a": 1})
+    add(queue, {"b": 2})
+    begin = reverse("review:queue", args=["q"])
+
+    first, again = (client.post(begin, {"here": "1"}) for _ in range(2))
+    held = ReviewAssignment.objects.get()
+    second = client.post(address(held), {"verdict": "accept", "here": "1"})
+
+    assert (first.status_code, first.context["assignment"]) == (200, held) == (200, again.context["assignment"])
+    assert f'action="{address(held)}" id="review-form"' in first.content.decode()
+    other = ReviewAssignment.objects.get(state="reserved")
+    assert other != held
+    assert f'data-address="{address(other)}"' in second.content.decode()
+    assert client.post(address(held), {"verdict": "accept", "here": "1"}).context["assignment"] == other
+    end = client.post(address(other), {"verdict": "skip", "here": "1"})
+    assert end.headers["Location"] == begin
+
+
+def address(assignment: ReviewAssignment) -> str:
+    return reverse("review:item", args=[assignment.pk])
+
+
 def test_what_is_refused_comes_back_with_all_that_was_typed(client: Client, ann: User) -> None:
     queue = queue_with({"a": 1})
     factories.ReviewQuestionFactory(queue=queue, key="fits", label="Fits")

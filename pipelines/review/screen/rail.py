@@ -20,8 +20,8 @@ MOST_QUEUES = 50
 MOST_MINE = 30
 COUNTED = 999
 COUNTED_DISPUTED = 99
+COUNTED_OWN = 4999
 ANY_ID = uuid.UUID(int=0)
-
 
 # As HTML: a template for each would take a tenth of the time of the page.
 CHIPS = {state.value: chip(str(state.label), ASSIGNMENT_COLOURS[state.value]) for state in ReviewAssignment.State}
@@ -31,14 +31,16 @@ CHIPS = {state.value: chip(str(state.label), ASSIGNMENT_COLOURS[state.value]) fo
 class QueueEntry:
     """``waiting`` is how many items wait for anybody, as text; ``mine`` how many the reviewer has answered.
 
-    ``in_all`` is both and what the reviewer holds, counted no further than the text says.
+    ``progress`` is the latter as a number, and ``in_all`` both and what the reviewer holds, counted no further than the
+    texts say.
 
     ``disputed`` is how many the reviewer can adjudicate, as text; empty where it is none.
     """
 
     queue: ReviewQueue
     waiting: str
-    mine: int
+    mine: str
+    progress: int
     in_all: int
     url: str
     disputed: str
@@ -66,9 +68,9 @@ class Rail:
 def read_rail(reviewer: User, queue: ReviewQueue | None = None, current: ReviewAssignment | None = None) -> Rail:
     """In one query. Without a queue, no items; ``current`` is listed however long ago it was claimed."""
     disputed = COUNTED_DISPUTED + 1 if may_adjudicate(reviewer) else 0
-    asked = [reviewer.pk, queue.pk if queue else None, MOST_QUEUES, COUNTED + 1, disputed, MOST_MINE]
+    asked = [reviewer.pk, queue.pk if queue else None, MOST_QUEUES, COUNTED + 1, disputed, COUNTED_OWN + 1, MOST_MINE]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pipelines_review_rail(%s, %s, %s, %s, %s, %s)::text", asked)
+        cursor.execute("SELECT pipelines_review_rail(%s, %s, %s, %s, %s, %s, %s)::text", asked)
         found = json.loads(cursor.fetchone()[0])
     return Rail([_queue_entry(*each) for each in found["queues"]], _mine_entries(found["mine"], current))
 
@@ -78,7 +80,8 @@ def _queue_entry(columns: Mapping[str, Any], waiting: int, disputed: int, answer
     return QueueEntry(
         queue=queue,
         waiting=_counted(waiting, COUNTED),
-        mine=answered,
+        mine=_counted(answered, COUNTED_OWN),
+        progress=answered,
         in_all=answered + held + waiting,
         url=reverse("review:queue", args=[queue.key]),
         disputed=_counted(disputed, COUNTED_DISPUTED) if disputed else "",

@@ -1,4 +1,8 @@
-"""The pages of the review screen. Whoever may review sees the queues, and of the items those they have claimed."""
+"""The pages of the review screen. Whoever may review sees the queues, and of the items those they have claimed.
+
+What is posted is answered with the address of the next item. The screen's script, which says ``here``, gets the page at
+once and puts its address into the browser's bar; sent again, it leads to the same item, as the reviewer then holds it.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -94,19 +98,15 @@ def fill_queue(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def item(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """An item that the reviewer has claimed; posting answers, skips or gives it back, and goes on to the next."""
-    opened, reviewer = _own(request, pk), _user(request)
-    assignment = opened.assignment
-    so_far = answers_so_far(assignment)
+    opened = _own(request, pk)
     if request.method == "GET":
-        begun = request.GET.get("begin", "")
-        fields = fields_of_answer(so_far, begun) or fields_of_draft(assignment.draft)
-        return _page(request, "item", **item_context(opened, reviewer, fields, so_far, begun))
+        return _item_page(request, opened, begun=request.GET.get("begin", ""))
+    assignment = opened.assignment
     sent = fields_sent(request.POST, opened.content)
     try:
         _act(request, opened, sent)
     except DomainError as refusal:
-        context = item_context(_own(request, pk), reviewer, sent, so_far, error=refusal)
-        return _page(request, "item", status=refusal.status, **context)
+        return _item_page(request, _own(request, pk), sent, error=refusal)
     if request.POST.get("verdict") == "release":
         return redirect(_queue_url(assignment.item.queue, assignment.is_adjudication))
     return _next(request, assignment.item.queue, adjudicates=assignment.is_adjudication)
@@ -172,6 +172,8 @@ def _next(
         left = "to adjudicate " if adjudicates else ""
         messages.info(request, f"Nothing is left {left}for you in this queue now.")
         return redirect(_queue_url(found, adjudicates))
+    if "here" in request.POST:
+        return _item_page(request, _own(request, claimed))
     return redirect("review:item", claimed)
 
 
@@ -202,6 +204,15 @@ def _queue_page(request: HttpRequest, name: str, found: ReviewQueue, **context: 
         may_curate=request.user.has_perm(CURATE),
         **context,
     )
+
+
+def _item_page(
+    request: HttpRequest, opened: Opened, sent: Fields | None = None, begun: str = "", error: DomainError | None = None
+) -> HttpResponse:
+    so_far = answers_so_far(opened.assignment)
+    fields = sent or fields_of_answer(so_far, begun) or fields_of_draft(opened.assignment.draft)
+    context = item_context(opened, _user(request), fields, so_far, begun, error)
+    return _page(request, "item", status=error.status if error else 200, **context)
 
 
 def _page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
