@@ -52,7 +52,7 @@ class Pattern:
 
     def find(self, text: str) -> Iterator[Finding]:
         searched = text.lower() if self.any_case else text
-        if self.hints and not any(hint in searched for hint in self.hints):
+        if self.hints and not any(map(searched.__contains__, self.hints)):
             return
         group = "value" if "value" in self.expression.groupindex else 0
         for match in self.expression.finditer(text):

@@ -22,6 +22,7 @@ DEEPEST = 100
 CARD_AS_NUMBER = 10**12
 # Nothing that the rules find is in a text that ``_is_plain``; most values of a document are such texts.
 _TELLING = re.compile("[0-9@:=]")
+_SHORTEST = 7  # characters of what is found, but for addresses with @ and :
 _LONG_WORD = re.compile(r"\S{16}")
 # A key as irline gives to rows. Anything can have it, so it says nothing of a person.
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -129,6 +130,8 @@ class Redactor:
             if recogniser.digits <= digits
             for one in recogniser.find(text)
         ]
+        if not ranked:
+            return []
         ranked.sort(key=lambda each: each[:2])
         found: list[tuple[int, Finding]] = []
         for start, rank, one in ranked:
@@ -147,6 +150,8 @@ class Redactor:
 
 
 def _is_plain(text: str) -> bool:
+    if len(text) < _SHORTEST and "@" not in text and ":" not in text:
+        return True
     if _TELLING.search(text) is not None:
         return _UUID.fullmatch(text) is not None
     # The dotless i and the dotted I are an i to re.IGNORECASE too.
