@@ -1,8 +1,9 @@
 """The admin's page of figures: how runs went, what they took and cost, and which steps are slow or fail."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -77,25 +78,26 @@ def _presets() -> list[dict[str, Any]]:
 
 
 def _figures(form: FiguresForm) -> dict[str, Any]:
-    within, narrowed = (
-        form.window,
-        {"prompt_id": form.cleaned_data["prompt"], "model": form.cleaned_data["model"] or None},
-    )
+    within, prompt, model = form.window, form.cleaned_data["prompt"], form.cleaned_data["model"]
+    narrowed = {"prompt_id": prompt, "model": model or None}
     days = report(within, by="day", kind=TestRun.Type.AI, **narrowed)
     prompts = report(within, by="prompt", kind=TestRun.Type.AI, **narrowed)
     models = report(within, by="model", kind=TestRun.Type.AI, **narrowed)
     quality = report(within, by="day", kind=TestRun.Type.QUALITY)
     names = prompt_names(prompts.groups)
+    of_quality = _Days(quality, within, {"type__exact": TestRun.Type.QUALITY})
+    lookups = {"type__exact": TestRun.Type.AI, "prompt__id__exact": prompt, "model__exact": model}
+    of_ai = _Days(days, within, {name: value for name, value in lookups.items() if value})
     return {
         "window": within,
         "narrowed_to": _narrowed_to(form, names),
         "tiles": _tiles(days.total, quality.total),
         "charts": [
-            _chart("Quality: mean score", quality, lambda each: each.score("overall"), top=100, unit="of 100"),
-            _chart("Quality: runs that passed", quality, _pass_percent, top=100, unit="%"),
-            _chart("AI: runs that passed", days, _pass_percent, top=100, unit="%"),
-            _chart("AI: 95 % were done in", days, _p95_seconds, unit="s"),
-            _chart("AI: cost of priced runs", days, _cost, unit="US$"),
+            _chart("Quality: mean score", of_quality, lambda each: each.score("overall"), top=100, unit="of 100"),
+            _chart("Quality: runs that passed", of_quality, _pass_percent, top=100, unit="%"),
+            _chart("AI: runs that passed", of_ai, _pass_percent, top=100, unit="%"),
+            _chart("AI: 95 % were done in", of_ai, _p95_seconds, unit="s"),
+            _chart("AI: cost of priced runs", of_ai, _cost, unit="US$"),
         ],
         "tables": [
             {
@@ -130,9 +132,24 @@ def _tiles(ai: Figures, quality: Figures) -> list[dict[str, str]]:
     ]
 
 
-def _chart(title: str, found: Report, value: Any, *, unit: str, top: float | None = None) -> dict[str, Any]:
-    days = [start[:10] for start in found.groups]
-    values: list[float | None] = [value(each) for each in found.groups.values()]
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The figures of each day of a window, and what narrows the list of runs to those that they tell of."""
+
+    found: Report
+    within: Window
+    lookups: Mapping[str, Any]
+
+    def link(self, day: str) -> Any:
+        """The day, leading to its runs within the window."""
+        start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        stop = min(start + timedelta(days=1), self.within.stop)
+        return _runs_link(day, Window(max(start, self.within.start), stop), **self.lookups)
+
+
+def _chart(title: str, shown: _Days, value: Any, *, unit: str, top: float | None = None) -> dict[str, Any]:
+    days = [start[:10] for start in shown.found.groups]
+    values: list[float | None] = [value(each) for each in shown.found.groups.values()]
     texts = [f"{day}: {number_text(each)} {unit}" for day, each in zip(days, values, strict=True)]
     known = [each for each in values if each is not None]
     top = top or top_of(values)
@@ -144,7 +161,9 @@ def _chart(title: str, found: Report, value: Any, *, unit: str, top: float | Non
         "first": days[0],
         "last": days[-1],
         "says": f"{title}, {days[0]} to {days[-1]}: {_range(known, unit)}",
-        "rows": [(day, number_text(each)) for day, each in zip(days, values, strict=True) if each is not None],
+        "rows": [
+            (shown.link(day), number_text(each)) for day, each in zip(days, values, strict=True) if each is not None
+        ],
     }
 
 

@@ -1,5 +1,7 @@
 """The page of figures in the admin."""
 
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -20,6 +22,10 @@ def show(client: Client, **query: Any) -> str:
     return answer.content.decode()
 
 
+def address_in(link: str) -> str:
+    return unescape(link.split('href="')[1].split('"')[0])
+
+
 def test_it_shows_what_ran_and_leads_to_the_runs(client: Client, boss: User) -> None:
     prompt = AIPromptFactory()
     step = StepRunFactory(completed=True)
@@ -35,9 +41,23 @@ def test_it_shows_what_ran_and_leads_to_the_runs(client: Client, boss: User) -> 
     by_prompt, by_model = answer.context["tables"]
     (by_step,) = answer.context["steps"]
     for link in (by_prompt["rows"][0]["link"], by_model["rows"][0]["not_passed"], by_step["link"], by_step["failed"]):
-        address = link.split('href="')[1].split('"')[0].replace("&amp;", "&")
-        found = client.get(address)
+        found = client.get(address_in(link))
         assert [row.pk for row in found.context["cl"].result_list] == [run.pk]
+
+
+def test_each_day_of_a_chart_leads_to_its_runs(client: Client, boss: User) -> None:
+    began = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
+    small = TestRunFactory(model="small", status="passed", started_at=began)
+    TestRunFactory(model="large", status="passed", started_at=began)
+    TestRunFactory(model="small", status="passed", started_at=began + timedelta(hours=1))
+    quality = TestRunFactory(type="quality", score_overall=80, started_at=began)
+
+    page = client.get(reverse("admin:monitoring_figures"), {"begins": "2026-03-01", "model": "small"})
+
+    rows = {chart["title"]: dict(chart["rows"]) for chart in page.context["charts"]}
+    for title, run in (("Quality: mean score", quality), ("AI: runs that passed", small)):
+        [link] = [link for link in rows[title] if "2026-03-02<" in link]
+        assert [row.pk for row in client.get(address_in(link)).context["cl"].result_list] == [run.pk]
 
 
 def test_it_can_be_narrowed(client: Client, boss: User) -> None:
