@@ -2,11 +2,15 @@
 
 from collections.abc import Collection, Iterable
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from config.canonical import canonical_json
-from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
+from feedback.models import GroundTruth, ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQuestion, ReviewQueue
 from feedback.models.work import ADJUDICATION_SLOT
 
 DECISIVE = (ReviewQuestion.Kind.PASS_FAIL, ReviewQuestion.Kind.CATEGORY)
+
+USABLE = (ReviewAnswer.Verdict.ACCEPT, ReviewAnswer.Verdict.CORRECT)
 
 
 def disagree(given: Collection[ReviewAnswer], decisive: Collection[str]) -> bool:
@@ -54,6 +58,18 @@ def accepted_answers(queue: ReviewQueue, items: Iterable[ReviewItem]) -> dict[Re
     decisive = decisive_keys(queue)
     found = ((item, _accepted(item, answers, decisive)) for item, answers in by_item.items())
     return {item: answer for item, answer in found if answer is not None}
+
+
+def awaited_items() -> QuerySet[ReviewItem]:
+    """Those whose outputs somebody has still to see: reviewers or an adjudicator."""
+    return ReviewItem.objects.filter(state__in=(ReviewItem.State.OPEN, ReviewItem.State.DISPUTED))
+
+
+def uncurated_items() -> QuerySet[ReviewItem]:
+    """Those that are done, of which ground truth could be made and is not yet."""
+    usable = ReviewAnswer.objects.filter(assignment__item=OuterRef("pk"), verdict__in=USABLE)
+    truth = GroundTruth.objects.filter(feedback__answer__assignment__item=OuterRef("pk"))
+    return ReviewItem.objects.filter(Exists(usable), ~Exists(truth), state=ReviewItem.State.DONE)
 
 
 def _accepted(item: ReviewItem, given: list[ReviewAnswer], decisive: Collection[str]) -> ReviewAnswer | None:

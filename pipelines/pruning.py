@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from config.models import first_uuid7
+from feedback.accepted import awaited_items, uncurated_items
+from feedback.models.queues import ItemKind
 from ir_schemas.models import IRArtifact
 from pipelines.models import PromptData, PromptResult
 from pipelines.models.runs import RunStatus
@@ -18,37 +20,52 @@ from pipelines.models.runs import RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``empty`` are the columns of the body and what they hold without it; ``kept`` are rows that are still needed."""
+    """``empty`` are the columns of the body and what they hold without it; ``run`` is the lookup of the row's run.
+
+    ``results`` are the prompt's results that the row is or has, for a query two levels below it.
+    """
 
     model: type[models.Model]
     empty: Mapping[str, Any]
-    kept: Q
+    run: str
+    results: QuerySet[PromptResult, Any] | None = None
 
 
-UNDER_WAY = Q(step_run__pipeline_run__status=RunStatus.RUNNING)
+RESULTS = PromptResult.objects.values("pk")
 KINDS = {
-    "artifacts": Kind(IRArtifact, {"ir_json": None}, UNDER_WAY),
-    "prompts": Kind(PromptData, {"prompt": "", "context": {}}, UNDER_WAY),
-    "results": Kind(PromptResult, {"result": None}, Q(prompt_data__step_run__pipeline_run__status=RunStatus.RUNNING)),
+    "artifacts": Kind(IRArtifact, {"ir_json": None}, "step_run__pipeline_run"),
+    "prompts": Kind(
+        PromptData,
+        {"prompt": "", "context": {}},
+        "step_run__pipeline_run",
+        RESULTS.filter(prompt_data=OuterRef(OuterRef("pk"))),
+    ),
+    "results": Kind(
+        PromptResult,
+        {"result": None},
+        "prompt_data__step_run__pipeline_run",
+        RESULTS.filter(pk=OuterRef(OuterRef("pk"))),
+    ),
 }
 
 
-def prunable(kind: Kind, before: datetime) -> tuple[int, int]:
+def prunable(kind: Kind, before: datetime, *, reviewed: bool = False) -> tuple[int, int]:
     """How many bodies would go, and how many bytes they say they have."""
-    rows = _rows(kind, before)
+    rows = _rows(kind, before, reviewed)
     return rows.count(), rows.aggregate(size=Sum("size_bytes"))["size"] or 0
 
 
-def prune(kind: Kind, before: datetime, *, batch: int = 500) -> Iterator[int]:
+def prune(kind: Kind, before: datetime, *, batch: int = 500, reviewed: bool = False) -> Iterator[int]:
     """Take the bodies of rows made before ``before`` away, oldest first; gives how many went, after each batch.
 
     A batch is a transaction of its own, so it can be stopped and taken up again at any time. Rows that somebody else
-    holds are left for the next time, and so is what a run under way may still read.
+    holds are left for the next time, and so is what a run under way may still read, and all of a run one of whose
+    outputs waits in a review queue, or, but for ``reviewed``, was accepted or corrected there and is no ground truth.
     """
     after: uuid.UUID | None = None
     while True:
         with transaction.atomic():
-            rows = _rows(kind, before).select_for_update(skip_locked=True, of=("self",))
+            rows = _rows(kind, before, reviewed).select_for_update(skip_locked=True, of=("self",))
             found = list((rows.filter(pk__gt=after) if after else rows).values_list("pk", flat=True)[:batch])
             if not found:
                 return
@@ -57,7 +74,18 @@ def prune(kind: Kind, before: datetime, *, batch: int = 500) -> Iterator[int]:
         yield len(found)
 
 
-def _rows(kind: Kind, before: datetime) -> QuerySet[Any]:
+def _rows(kind: Kind, before: datetime, reviewed: bool) -> QuerySet[Any]:
     # Keys are ordered by time, so the key's index finds what is old.
     old = kind.model._default_manager.filter(pk__lt=first_uuid7(before), created_at__lt=before, pruned_at=None)
-    return old.exclude(kind.kept).order_by("pk")
+    under_way = Q(**{f"{kind.run}__status": RunStatus.RUNNING})
+    return old.exclude(under_way).exclude(_in_review(kind, reviewed)).order_by("pk")
+
+
+def _in_review(kind: Kind, reviewed: bool) -> Q:
+    """A reviewer sees an output beside what it was made of, so all of its run is needed."""
+    found = Q()
+    for items in (awaited_items(),) if reviewed else (awaited_items(), uncurated_items()):
+        found |= Q(Exists(items.filter(step_run__pipeline_run=OuterRef(kind.run))))
+        if kind.results is not None:  # what was recorded from outside belongs to no run
+            found |= Q(Exists(items.filter(kind=ItemKind.PROMPT_RESULT, target_id__in=kind.results)))
+    return found

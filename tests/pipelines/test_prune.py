@@ -12,9 +12,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.canonical import content_hash
+from feedback.models import ReviewFeedback, ReviewItem
 from ir_schemas.models import IRArtifact
 from pipelines.models import PromptData, PromptResult
-from tests.factories import IRArtifactFactory, PromptDataFactory, PromptResultFactory
+from tests.factories import (
+    GroundTruthFactory,
+    IRArtifactFactory,
+    PromptDataFactory,
+    PromptResultFactory,
+    ReviewAnswerFactory,
+    ReviewFeedbackFactory,
+    ReviewItemFactory,
+    StepRunFactory,
+)
 
 pytestmark = pytest.mark.django_db
 FINISHED = {"step_run__pipeline_run__finished": True}
@@ -59,6 +69,72 @@ def test_what_a_run_under_way_may_still_read_stays() -> None:
 
     artifact.refresh_from_db()
     assert artifact.ir_json == {"a": 1}
+
+
+def reviewed_output(state: str, *verdicts: str) -> tuple[Any, ReviewItem]:
+    """An old output of a run, in a queue; that of the step before it is there, too."""
+    artifact = old(IRArtifactFactory, ir_json={"a": 1}, **FINISHED)
+    before = StepRunFactory(pipeline_run=artifact.step_run.pipeline_run, node_key="before", completed=True)
+    old(IRArtifactFactory, ir_json={"before": 1}, step_run=before)
+    item = ReviewItemFactory(target_id=artifact.pk, state=state)
+    for slot, verdict in enumerate(verdicts, 1):
+        correction = {"a": 2} if verdict == "correct" else None
+        answer = ReviewAnswerFactory(
+            assignment__item=item, assignment__slot=slot, verdict=verdict, correction=correction
+        )
+        ReviewFeedbackFactory(answer=answer)
+    return artifact, item
+
+
+def kept() -> int:
+    return IRArtifact.objects.exclude(ir_json=None).count()
+
+
+@pytest.mark.parametrize(
+    ("state", "verdicts", "stays"),
+    [
+        ("open", (), True),
+        ("disputed", ("accept", "reject"), True),
+        ("done", ("reject", "accept"), True),
+        ("done", ("correct",), True),
+        ("done", ("reject",), False),
+        ("withdrawn", (), False),
+    ],
+)
+def test_what_review_still_needs_stays_with_what_it_was_made_of(
+    state: str, verdicts: tuple[str, ...], stays: bool
+) -> None:
+    reviewed_output(state, *verdicts)
+    old(IRArtifactFactory, ir_json={"other": 1}, **FINISHED)
+
+    prune("--older-than", "90", "--batch", "1")
+
+    assert kept() == (2 if stays else 0)
+
+
+def test_what_is_ground_truth_goes_and_what_could_be_where_that_is_said() -> None:
+    _, item = reviewed_output("done", "accept")
+    reviewed_output("open")
+    assert "0 bodies" in prune("--older-than", "90", "--only", "artifacts", "--dry-run")
+    assert "2 bodies" in prune("--older-than", "90", "--only", "artifacts", "--dry-run", "--reviewed")
+    GroundTruthFactory(feedback=ReviewFeedback.objects.get(answer__assignment__item=item))
+
+    prune("--older-than", "90", "--reviewed")
+
+    assert kept() == 2
+
+
+def test_a_prompts_result_under_review_stays_with_its_prompt() -> None:
+    data = old(PromptDataFactory, prompt="Describe.")
+    result = old(PromptResultFactory, prompt_data=data, result={"b": 2})
+    old(PromptResultFactory, prompt_data=data, result={"b": 3})
+    ReviewItemFactory(kind="prompt_result", target_id=result.pk, step_run=None)
+
+    prune("--older-than", "90")
+
+    data.refresh_from_db()
+    result.refresh_from_db()
+    assert (data.prompt, result.result) == ("Describe.", {"b": 2})
 
 
 def test_a_dry_run_only_counts() -> None:
