@@ -130,15 +130,24 @@ def answering() -> Iterator[Answers]:
 
 
 @pytest.fixture(scope="module")
-def planted(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The shipped catalogue in a transaction that the tests of a file are savepoints of."""
+def shared(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """A transaction that the tests of a file are savepoints of, so none of them may commit.
+
+    What is written within the context that it gives is there for all of them.
+    """
     with django_db_blocker.unblock():
         transaction.set_autocommit(False)
-        plant()
-    yield
+    yield django_db_blocker.unblock
     with django_db_blocker.unblock():
         transaction.rollback()
         transaction.set_autocommit(True)
+
+
+@pytest.fixture(scope="module")
+def planted(shared: Any) -> None:
+    """The shipped catalogue, once for the tests of a file."""
+    with shared():
+        plant()
 
 
 @pytest.fixture

@@ -24,21 +24,22 @@ def vectors() -> Any:
     return (centres[np.arange(600) % 30] + 0.5 * source.normal(size=(600, 64))).astype(np.float32)
 
 
-@pytest.fixture
-def stored(vectors: Any) -> Any:
+@pytest.fixture(scope="module")
+def stored(shared: Any, vectors: Any) -> Any:
     """All of them, every 40th in the namespace ``rare``, and twins of them under another model."""
-    Embedding.objects.bulk_create(
-        Embedding(
-            namespace="common" if number % RARE else "rare",
-            ref_type="row",
-            ref_id=str(number),
-            vector=np.pad(vector, (0, DIMENSIONS - 64)),
-            model=model,
-            native_dim=64,
+    with shared():
+        Embedding.objects.bulk_create(
+            Embedding(
+                namespace="common" if number % RARE else "rare",
+                ref_type="row",
+                ref_id=str(number),
+                vector=np.pad(vector, (0, DIMENSIONS - 64)),
+                model=model,
+                native_dim=64,
+            )
+            for number, vector in enumerate(vectors)
+            for model in ("one", "other")
         )
-        for number, vector in enumerate(vectors)
-        for model in ("one", "other")
-    )
     return vectors
 
 
