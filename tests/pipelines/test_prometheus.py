@@ -10,6 +10,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.http_metrics import LATENCY
 from tests.factories import (
     AlertFactory,
     AlertFiringFactory,
@@ -25,7 +26,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def metrics_open(settings: LazySettings) -> None:
+    """Without the thousands of samples that other tests' requests left in this process."""
     settings.METRICS_OPEN = True
+    LATENCY.clear()
 
 
 def figures(client: Client) -> dict[tuple[str, ...], float]:
