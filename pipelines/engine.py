@@ -23,9 +23,9 @@ from pipelines.approvals import approve
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
-from pipelines.designs.intake import take_in
+from pipelines.designs.intake import taken_in
 from pipelines.errors import DagUnreadable, IdempotencyConflict, RunFinished
-from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion
+from pipelines.models import DesignSplit, PipelineDefinition, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
 from pipelines.named import Named
 from pipelines.reruns import rerun
@@ -69,8 +69,8 @@ def start_run(
     if made is not None:
         return made
     try:
-        with transaction.atomic():
-            return _create_run(version, graph, named, design, wanted, started_by, run_group_id, idempotency_key)
+        with taken_in(design) as design_split, transaction.atomic():
+            return _create_run(version, graph, named, design_split, wanted, started_by, run_group_id, idempotency_key)
     except IntegrityError:
         made = find()
         if made is None:
@@ -134,12 +134,14 @@ def _create_run(
     version: PipelineVersion,
     graph: Graph,
     named: Named,
-    design: DesignBundle | None,
+    design_split: DesignSplit | None,
     wanted: Mapping[str, Any],
     started_by: User | None,
     run_group_id: uuid.UUID | None,
     idempotency_key: str | None,
 ) -> PipelineRun:
+    if design_split is not None:
+        design_split.save(force_insert=True)
     pool = version.pipeline.run_pool
     run = PipelineRun(
         pipeline=version.pipeline,
@@ -148,7 +150,7 @@ def _create_run(
         started_by=started_by,
         idempotency_key=idempotency_key,
         run_group_id=run_group_id or uuid7(),
-        design_split=take_in(design) if design is not None else None,
+        design_split=design_split,
         queued=pool is not None,
         pool="" if pool is None else pool.key,
         weight=version.pipeline.run_weight,

@@ -1,14 +1,35 @@
 """Designs in storage: taking one in, and opening it again on whatever machine a step runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from pipelines.designs.bundle import DesignBundle
 from pipelines.models import DesignSplit
+from pipelines.outages import is_outage
 
 
-def take_in(bundle: DesignBundle) -> DesignSplit:
-    """Store the bundle and make its ``DesignSplit`` for the run that begins. The caller holds the transaction."""
+@contextmanager
+def taken_in(bundle: DesignBundle | None) -> Iterator[DesignSplit | None]:
+    """Store the bundle for a run that begins in the block; gives its ``DesignSplit``, which the block is to save.
+
+    Where the block fails the file goes again, unless the database went away: then the run may have begun.
+    """
+    if bundle is None:
+        yield None
+        return
+    design = _stored(bundle)
+    try:
+        yield design
+    except Exception as error:
+        if not is_outage(error):
+            design.bundle.delete(save=False)
+        raise
+
+
+def _stored(bundle: DesignBundle) -> DesignSplit:
     design = DesignSplit(
         name=bundle.name,
         kind=bundle.kind,
@@ -18,7 +39,6 @@ def take_in(bundle: DesignBundle) -> DesignSplit:
         status=DesignSplit.Status.PROCESSING,
     )
     design.bundle.name = default_storage.save(f"designs/{design.pk}.zip", ContentFile(bundle.to_zip()))
-    design.save(force_insert=True)
     return design
 
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,9 +57,16 @@ class Server:
 @contextmanager
 def on_server(server: Server) -> Iterator[None]:
     """Django's connection goes to this server for a while."""
+    with connected(HOST=server.host, NAME="chaos"):
+        yield
+
+
+@contextmanager
+def connected(**to: str) -> Iterator[None]:
+    """Django's connection has these settings for a while."""
     connection.close()
-    before = {name: connection.settings_dict[name] for name in ("HOST", "NAME")}
-    connection.settings_dict.update(HOST=server.host, NAME="chaos")
+    before = {name: connection.settings_dict[name] for name in to}
+    connection.settings_dict.update(to)
     try:
         yield
     finally:
@@ -70,13 +77,21 @@ def on_server(server: Server) -> Iterator[None]:
 class BreakingConnection:
     """Stands before a server's socket. Of every ``nth`` settled step the answer is lost, and the connection with it:
 
-    the transaction has been committed, and who asked for it doesn't know.
+    the transaction has been committed, and who asked for it doesn't know. Or of what else holds all these ``words``.
     """
 
-    def __init__(self, folder: Path, server_host: str, *, nth: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        server_host: str,
+        *,
+        nth: int,
+        words: Sequence[bytes] = (b"pipelines_carry_on", b'"settles"'),
+    ) -> None:
         self.host = str(folder)
         self.broken = 0
         self._nth = nth
+        self._words = words
         self._settled = 0
         self._target = f"{server_host}/{SOCKET}"
         self._listening = socket.socket(socket.AF_UNIX)
@@ -100,7 +115,7 @@ class BreakingConnection:
     def _pass_on(self, source: socket.socket, sink: socket.socket, asks: bool, breaks: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 20):
-                if asks and b"pipelines_carry_on" in data and b'"settles"' in data:
+                if asks and all(word in data for word in self._words):
                     self._settled += 1
                     if self._settled % self._nth == 0:
                         breaks.set()

@@ -11,13 +11,20 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from pipelines import engine, lifecycle
+from pipelines.conductor import Conductor
 from pipelines.executors import inline
 from pipelines.executors.worker import POOL_SECONDS
-from pipelines.models import PipelineRun, StepRun
+from pipelines.models import PipelineRun, SplitAsset, StepRun
+from pipelines.outages import OUTAGE
+from pipelines.scheduling import Item
 from tests.chaos import building
 from tests.chaos.processes import LEASE_MS, PATIENCE, all_ended, environment, wait_until, wait_until_completed, workers
-from tests.chaos.servers import BreakingConnection, Server, on_server
+from tests.chaos.servers import BreakingConnection, Server, connected, on_server
 from tests.chaos.soundness import check_sound
+from tests.pipelines import building as examples
+from tests.pipelines.building import PAGE
+from tests.pipelines.example_steps import HANDLERS as EXAMPLES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,3 +165,25 @@ def test_a_commit_whose_answer_is_lost_counts_once(settings: Any, media: Path, f
     assert breaking.broken > 0
     assert counts["runs completed"] == RUNS
     assert counts["attempts lost"] == 0
+
+
+def test_the_files_of_a_result_stay_where_its_commit_may_have_been_made(
+    settings: Any, media: Path, folder: Path
+) -> None:
+    building.use_steps(settings, executor="inline")
+    settings.PIPELINE_STEPS = EXAMPLES
+    run = engine.start_run(version=examples.pipeline({"key": "a", "stepVersionId": "listed@1"}), design=PAGE)
+    conductor = Conductor.of(run.pk)
+    [claim] = conductor.claim([Item("a")])
+    breaking = BreakingConnection(folder, connection.settings_dict["HOST"], nth=1, words=[b"COMMIT"])
+    settings.PIPELINE_LEASE_MS = 0  # so nothing is tried again
+
+    with connected(HOST=breaking.host), pytest.raises(OUTAGE):
+        lifecycle.execute(conductor, claim)
+    breaking.close()
+
+    assert breaking.broken == 1
+    run.refresh_from_db()
+    assert run.status == PipelineRun.Status.COMPLETED
+    stored = [path.name for path in (media / "runs").rglob("*.txt")]
+    assert len(stored) == SplitAsset.objects.count() == 2

@@ -2,16 +2,17 @@
 
 import threading
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from pipelines import definitions, engine
 from pipelines.designs.bundle import DesignBundle
 from pipelines.errors import IdempotencyConflict, InvalidDag, RunFinished
 from pipelines.executors import inline
-from pipelines.models import PipelineRun, PipelineVersion, StepRun
+from pipelines.models import DesignSplit, PipelineRun, PipelineVersion, StepRun
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
@@ -211,3 +212,13 @@ def test_two_who_activate_at_once_leave_one_active_version() -> None:
         thread.join()
 
     assert PipelineVersion.objects.filter(is_active=True).count() == 1
+
+
+def test_a_design_whose_run_does_not_begin_leaves_no_file(media: Path) -> None:
+    version = building.pipeline({"key": "a"})
+
+    with pytest.raises(DataError):
+        engine.start_run(version=version, design=PAGE, idempotency_key="k" * 10_000)
+
+    assert PipelineRun.objects.count() == DesignSplit.objects.count() == 0
+    assert not [path for path in media.rglob("*") if path.is_file()]
