@@ -1,25 +1,32 @@
 """The distributed executor: jobs in the same transaction, workers in this process, the sweeper."""
 
+import json
+import re
 import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Model, QuerySet
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ir_schemas.models import IRArtifact
+from metrics.models import MetricResult
+from monitoring.models import TestResult, TestRun
 from pipelines import admission, engine
 from pipelines.conductor import Conductor
 from pipelines.executors import sweeper
 from pipelines.executors.distributed import Carrier
-from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepRun
+from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepOutputLink, StepRun
 from pipelines.scheduling import Item
+from tests.factories import MetricDefinitionFactory, MetricProfileItemFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +36,11 @@ FAN_OUT = (
     {"key": "last", "dependsOn": ["each"]},
 )
 PAGE = building.PAGE
+PASSING = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(\+[0-9:]+|Z)?"
+    r'|"(latency_ms|latencyMs|duration_ms|revision)": [0-9.e-]+'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,15 +77,45 @@ def test_a_started_run_is_in_the_queue_and_a_worker_carries_it_to_its_end() -> N
 
 
 def test_both_executors_leave_the_same_rows(settings: Any) -> None:
-    version = building.pipeline(*FAN_OUT, {"key": "not", "condition": "false", "dependsOn": ["last"]})
+    building.contract("emit", {"required": ["item"], "properties": {"upstream": {"minProperties": 1}}})
+    valid = MetricProfileItemFactory(metric=MetricDefinitionFactory(key="validation_pass_rate"), threshold=1)
+    version = building.pipeline(
+        {"key": "first", "stepVersionId": "listed@1", "params": {"count": 6}},
+        {"key": "each", "dependsOn": ["first"], "forEach": "first.parts", "stepVersionId": "picky@1",
+         "params": {"refuse": [4]}, "continueOnFail": True},
+        {"key": "invalid", "dependsOn": ["first"], "metricProfileId": valid.profile.key, "params": {"ir": {"x": 1}}},
+        {"key": "crashing", "dependsOn": ["first"], "params": {"crash": "no"}, "retries": 1, "retryDelayMs": 1},
+        {"key": "not", "dependsOn": ["invalid"], "condition": "metrics.invalid.validation_pass_rate > 0.5"},
+        {"key": "last", "dependsOn": ["each", "crashing", "not"], "triggerRule": "all_done"},
+    )  # fmt: skip
     remote = engine.start_run(version=version, design=PAGE)
     call_command("worker", once=True, concurrency=2)
     settings.PIPELINE_EXECUTOR = "inline"
     local = building.run(version, design=PAGE)
 
-    rows = ("node_key", "map_index", "status", "attempt", "reason_code", "params", "error")
-    of_run = [sorted(StepRun.objects.filter(pipeline_run=run).values_list(*rows), key=str) for run in (remote, local)]
-    assert of_run[0] == of_run[1]
+    left = left_by(remote)
+    assert {kind: len(rows) for kind, rows in left.items()} == {
+        PipelineRun: 1, StepRun: 11, IRArtifact: 8, MetricResult: 1, StepOutputLink: 6, TestRun: 11, TestResult: 33,
+    }  # fmt: skip
+    assert left == left_by(local)
+
+
+def left_by(run: PipelineRun) -> dict[type[Model], list[str]]:
+    """All rows that a run has left, as text without ids and times."""
+    rows = {
+        PipelineRun: PipelineRun.objects.filter(pk=run.pk),
+        StepRun: run.step_runs.all(),
+        IRArtifact: IRArtifact.objects.filter(step_run__pipeline_run=run),
+        MetricResult: MetricResult.objects.filter(step_run__pipeline_run=run),
+        StepOutputLink: StepOutputLink.objects.filter(step_run__pipeline_run=run),
+        TestRun: TestRun.objects.filter(step_run__pipeline_run=run),
+        TestResult: TestResult.objects.filter(test_run__step_run__pipeline_run=run),
+    }
+    return {kind: sorted(PASSING.sub("", line) for line in plain(found)) for kind, found in rows.items()}
+
+
+def plain(rows: QuerySet[Any]) -> list[str]:
+    return [json.dumps(row.pop("fields"), default=str) for row in serializers.serialize("python", rows)]
 
 
 def test_jobs_come_and_go_with_the_transaction() -> None:
@@ -83,6 +125,53 @@ def test_jobs_come_and_go_with_the_transaction() -> None:
         transaction.set_rollback(True)
 
     assert ProcrastinateJob.objects.count() == 0
+
+
+def test_inside_a_workers_task_a_job_is_not_seen_before_the_commit() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a"}, *({"key": key, "dependsOn": ["a"]} for key in "bc")))
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_COMMITS)
+        cursor.execute("SELECT pg_advisory_lock(%s)", [HELD])
+        worker = threading.Thread(target=work_off)
+        worker.start()
+        try:
+            until(lambda: waits_for_commit(cursor))
+            assert jobs() == []
+            assert building.statuses(run)["a"] == "running"
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [HELD])
+            worker.join()
+            cursor.execute("DROP FUNCTION hold_commit CASCADE")
+
+    assert set(building.statuses(run).values()) == {"completed"}
+
+
+HELD = 4_711
+HOLD_COMMITS = f"""
+    CREATE FUNCTION hold_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER hold_commit AFTER UPDATE ON pipelines_steprun DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.status = 'completed') EXECUTE FUNCTION hold_commit();
+"""
+
+
+def waits_for_commit(cursor: Any) -> bool:
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", [HELD])
+    return bool(cursor.fetchone()[0])
+
+
+def work_off() -> None:
+    try:
+        call_command("worker", once=True, concurrency=1)
+    finally:
+        connection.close()
+
+
+def test_jobs_have_no_lock_of_procrastinate() -> None:
+    for _ in range(3):
+        engine.start_run(version=building.pipeline(*FAN_OUT), design=PAGE)
+
+    assert set(ProcrastinateJob.objects.values_list("lock", flat=True)) == {None}
 
 
 def test_the_queue_is_not_asked_for_jobs_of_rows_that_were_just_made() -> None:
