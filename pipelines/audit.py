@@ -35,12 +35,13 @@ def test_run_rows(
     prompted: Prompted | None,
     verdict: Verdict | None,
     error: Mapping[str, Any] | None,
-    duration_ms: float,
+    duration_ms: float | None,
     ir_text: bytes | None,
 ) -> dict[str, Any]:
     """The ``TestRun`` of one attempt, its ``TestResult``s and what it asked of models, by column.
 
-    The database adds the times. ``ir_text`` is the canonical form of an IR that was judged.
+    The database adds the times. ``ir_text`` is the canonical form of an IR that was judged; ``duration_ms`` is None
+    where nobody knows it.
     """
     outputs = result.outputs if result else ()
     quality = [output for output in outputs if isinstance(output, ValidationResultOutput)]
@@ -74,6 +75,11 @@ def test_run_rows(
     }
 
 
+def failed_entry(test_run: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``TestRun`` of an attempt whose result was refused after all, with what it cost."""
+    return {**test_run, "status": TestRun.Status.ERROR, "summary": {**test_run["summary"], "error": dict(error)}}
+
+
 def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun.Status:
     if error is not None:
         return TestRun.Status.ERROR
@@ -104,7 +110,7 @@ def _summary(run: PipelineRun, claim: Claim, verdict: Verdict | None) -> dict[st
 
 
 def _told(
-    result: StepResult | None, prompted: Prompted | None, error: Mapping[str, Any] | None, duration_ms: float
+    result: StepResult | None, prompted: Prompted | None, error: Mapping[str, Any] | None, duration_ms: float | None
 ) -> dict[str, Any]:
     """What the step itself said, which may hold anything."""
     told: dict[str, Any] = prompts.summary(prompted, duration_ms) if prompted else {}
@@ -125,7 +131,7 @@ def _prompt_io(
     prompted: Prompted | None,
     redacted: Redacted,
     ir_text: bytes | None,
-    duration_ms: float,
+    duration_ms: float | None,
 ) -> dict[str, Any]:
     details: dict[str, Any] = {"paramsSha256": content_hash(claim.params)}
     if prompted is not None:

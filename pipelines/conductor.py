@@ -20,6 +20,7 @@ from config.models import uuid7
 from metrics.models import MetricProfileItem
 from monitoring import flags
 from pipelines import definitions, store
+from pipelines.audit import failed_entry, test_run_rows
 from pipelines.claims import Claim, Settlement
 from pipelines.columns import by_column
 from pipelines.context import effective_params
@@ -209,23 +210,36 @@ class Conductor:
         """Take back what nobody works on any more, or too long: try again, or fail where that happened too often."""
         if not self._state.any_running():
             return
-        for item, step_run_id, token, attempt, overdue in store.given_up(self.run.pk):
-            claim = Claim(item, step_run_id, token, attempt, {}, None)
+        for item, step_run_id, token, attempt, params, overdue in store.given_up(self.run.pk):
+            claim = Claim(item, step_run_id, token, attempt, params, None)
             if item not in self._state.rows:
                 self.refresh()
-            self.settle(self.timed_out(claim) if overdue else _lost(claim))
+            self.settle(self.timed_out(claim) if overdue else self._lost(claim))
 
-    def timed_out(
-        self, claim: Claim, *, duration_ms: float = 0.0, records: Mapping[str, Any] | None = None
-    ) -> Settlement:
-        """The settlement of an attempt whose ``timeoutMs`` is over."""
+    def timed_out(self, claim: Claim, *, records: Mapping[str, Any] | None = None) -> Settlement:
+        """The settlement of an attempt whose ``timeoutMs`` is over; ``records`` are what it left too late."""
         limit = self.node(claim.item).timeout_ms or 0
         message = (
             f"Step {claim.name} took longer than its timeoutMs of {limit:,} (attempt {claim.attempt}), so it was "
             "given up. Raise timeoutMs, or give the step less to do."
         )
         error = {"code": "timed-out", "message": message}
-        return Settlement(claim, duration_ms, error=error, records=records or {}, kind="overdue")
+        if records and "testRun" in records:
+            kept = {name: records[name] for name in ("testResults", "prompts", "logs") if name in records}
+            records = kept | {"testRun": failed_entry(records["testRun"], error)}
+        else:
+            records = self._entry(claim, error, float(limit))
+        return Settlement(claim, float(limit), error=error, records=records, kind="overdue")
+
+    def _lost(self, claim: Claim) -> Settlement:
+        message = f"The process that ran {claim.name} stopped before it was done (attempt {claim.attempt})."
+        error = {"code": "worker-lost", "message": message}
+        return Settlement(claim, 0.0, error=error, records=self._entry(claim, error, None), kind="lost")
+
+    def _entry(self, claim: Claim, error: Mapping[str, Any], duration_ms: float | None) -> dict[str, Any]:
+        """What the audit log says of an attempt that handed nothing over."""
+        nothing = {"result": None, "prompted": None, "verdict": None, "ir_text": None}
+        return test_run_rows(self.run, claim, error=error, duration_ms=duration_ms, **nothing)
 
     def given_back(self, item: Item) -> int:
         """How often the item was given back, uncounted."""
@@ -507,11 +521,6 @@ _begun: dict[uuid.UUID | None, Conductor] = {}
 def _token_behind(token: uuid.UUID, step_run_id: uuid.UUID) -> uuid.UUID:
     """The token of a claim: as unique as that of the attempt before, and known also where the answer was lost."""
     return uuid.uuid5(token, str(step_run_id))
-
-
-def _lost(claim: Claim) -> Settlement:
-    message = f"The process that ran {claim.name} stopped before it was done (attempt {claim.attempt})."
-    return Settlement(claim, 0.0, error={"code": "worker-lost", "message": message}, kind="lost")
 
 
 def _keep_for_later(settlement: Settlement) -> None:

@@ -285,7 +285,7 @@ def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0)
         return settled
     delete_files(stored)
     if settled.overdue:
-        late = conductor.timed_out(claim, duration_ms=settlement.duration_ms)
+        late = conductor.timed_out(claim, records=settlement.records)
         return _settle_through_outages(conductor, [late], claim_next)
     logger.warning("a result of step %s of run %s came too late and was discarded", claim.name, conductor.run.pk)
     return settled
@@ -331,9 +331,8 @@ def _interrupted(claim: Claim) -> Settlement:
 
 
 def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settlement:
-    settlement = conductor.timed_out(claim, duration_ms=float(conductor.node(claim.item).timeout_ms or 0))
-    entry = _settlement(conductor, claim, error=dict(settlement.error or {}), duration_ms=settlement.duration_ms)
-    return replace(settlement, records={**entry.records, "logs": attempt.take_lines()})
+    settlement = conductor.timed_out(claim)
+    return replace(settlement, records={**settlement.records, "logs": attempt.take_lines()})
 
 
 def _schema_id(contract: Contract | None) -> uuid.UUID | None:

@@ -160,12 +160,12 @@ def held_in(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID | None, 
     return [(Item(key, index), *rest) for key, index, *rest in columns]
 
 
-def given_up(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int, bool]]:
-    """The run's step runs whose lease or time has run out: item, id, token, attempt, and whether the time has."""
+def given_up(run_id: uuid.UUID) -> list[tuple[Item, uuid.UUID, uuid.UUID, int, Mapping[str, Any], bool]]:
+    """The run's step runs whose lease or time has run out: item, id, token, attempt, params, if late."""
     rows = StepRun.objects.filter(LAPSED, pipeline_run=run_id)
     late = ExpressionWrapper(Q(deadline__isnull=False, deadline__lt=Now()), BooleanField())
-    columns = rows.order_by("id").values_list("node_key", "map_index", "pk", "lease_token", "attempt", late)
-    return [(Item(key, index), pk, token, attempt, late) for key, index, pk, token, attempt, late in columns if token]
+    columns = rows.order_by("id").values_list("node_key", "map_index", "pk", "lease_token", "attempt", "params", late)
+    return [(Item(key, index), pk, token, *rest) for key, index, pk, token, *rest in columns if token]
 
 
 def renew(claims: Collection[Claim], milliseconds: int) -> None:

@@ -50,7 +50,7 @@ def columns(prompted: Prompted) -> dict[str, Any]:
     }
 
 
-def summary(prompted: Prompted, duration_ms: float) -> dict[str, Any]:
+def summary(prompted: Prompted, duration_ms: float | None) -> dict[str, Any]:
     """The part of a ``TestRun``'s summary that an AI run has, as runs of other software have it too."""
     usage = total_usage(prompted.calls)
     return {

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from monitoring.models import TestResult, TestRun
-from pipelines import admission, engine
+from pipelines import admission, engine, lifecycle
 from pipelines.conductor import Conductor
 from pipelines.executors import sweeper
 from pipelines.executors.distributed import Carrier
@@ -265,6 +266,9 @@ def test_a_lapsed_lease_is_taken_back_and_one_that_is_alive_is_not() -> None:
     assert (lost.status, lost.lost_count) == ("ready", 1)
     assert (held.status, held.lost_count) == ("running", 0)
     assert "a" in jobs()
+    entry = TestRun.objects.get()
+    assert (entry.status, entry.attempt, entry.latency_ms) == ("error", 1, None)
+    assert entry.summary["error"]["code"] == "worker-lost"
 
 
 def test_a_step_past_its_time_whose_process_is_gone_is_given_up() -> None:
@@ -277,6 +281,23 @@ def test_a_step_past_its_time_whose_process_is_gone_is_given_up() -> None:
     run.refresh_from_db()
     assert run.error is not None
     assert run.error["code"] == "timed-out"
+    entry = TestRun.objects.get()
+    assert (entry.status, entry.latency_ms) == ("error", 1_000)
+    assert entry.summary["error"]["code"] == "timed-out"
+
+
+def test_what_a_result_that_came_too_late_had_cost_is_kept() -> None:
+    node = {"key": "a", "timeoutMs": 60_000, "params": {"usage": True}}
+    conductor = Conductor.of(engine.start_run(version=building.pipeline(node)).pk)
+    [claim] = conductor.claim([Item("a")])
+    StepRun.objects.update(deadline=F("started_at"))
+
+    lifecycle.execute(conductor, claim)
+
+    entry = TestRun.objects.get()
+    assert (entry.status, entry.tokens_in, entry.cost_usd) == ("error", 3, Decimal("0.5"))
+    assert entry.summary["error"]["code"] == "timed-out"
+    assert not IRArtifact.objects.exists()
 
 
 def test_a_run_that_stands_still_is_looked_at_anew() -> None:
