@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from config import features
-from config.admin_base import BaseAdmin, linked, rows_link
+from config.admin_base import BaseAdmin, CodeTextarea, linked, rows_link
 from config.json_html import pretty_json
 from config.problems import DomainError
 from feedback import ground_truth
@@ -24,6 +24,7 @@ from feedback.provenance import check_provenance
 from feedback.truth_rules import begin_check
 from metrics.documents import differences
 
+HASH_SHOWN = 12  # characters
 MOST_DIFFERENCES = 200
 MOST_READ = 1_000  # sets, for their tags
 MOST_TAG = 80  # characters
@@ -31,6 +32,12 @@ MOST_TAGS = 50  # that can be chosen from
 MOST_TAGS_OF_SET = 20
 MOST_TEXT = 500
 MOST_SETS = 20  # that the list offers to put answers into
+
+
+def short_reference(reference: str) -> str:
+    """The beginning of the hash that it is, and the item's number."""
+    hash_, slash, number = reference.partition("/")
+    return f"{hash_[:HASH_SHOWN]}…{slash}{number}" if len(hash_) > HASH_SHOWN else reference
 
 
 @admin.register(GroundTruth)
@@ -67,6 +74,16 @@ class GroundTruthAdmin(BaseAdmin):
 
     def is_frozen(self, obj: GroundTruth) -> bool:
         return True
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Most references are hashes, which leave no room for the other columns."""
+        shown = super().get_list_display(request)
+        is_open = features.is_open(request, features.REVIEW)
+        return tuple("reference" if is_open and each == "reference_id" else each for each in shown)
+
+    @admin.display(description="Reference id", ordering="reference_id")
+    def reference(self, obj: GroundTruth) -> Any:
+        return format_html('<span title="{}">{}</span>', obj.reference_id, short_reference(obj.reference_id))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """One action for each of the latest sets that are not frozen: which answers they take is chosen in the list."""
@@ -164,6 +181,7 @@ class GroundTruthSetForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = GroundTruthSet
         fields = ("key", "name", "description", "tags")
+        widgets = {"tags": CodeTextarea({"rows": 4})}
 
     def clean_tags(self) -> list[str]:
         tags = self.cleaned_data["tags"] or []

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import StackedInline
 
-from config.admin_base import BaseAdmin, JsonFormField, linked, rows_link
+from config.admin_base import BaseAdmin, CodeTextarea, JsonFormField, linked, rows_link
 from feedback.admin.agreement import agreement_page
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewItem, ReviewQuestion, ReviewQueue
@@ -22,7 +22,7 @@ from feedback.queues import OPTIONS_WANTED, delete_question, fault_of_options, s
 class QuestionForm(forms.ModelForm):  # type: ignore[type-arg]
     """Options belong to "one of several" and to nothing else."""
 
-    options = JsonFormField(required=False, initial=[], help_text=OPTIONS_WANTED)
+    options = JsonFormField(required=False, initial=[], help_text=OPTIONS_WANTED, widget=CodeTextarea({"rows": 4}))
 
     class Meta:
         model = ReviewQuestion

@@ -8,10 +8,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from config import features
-from config.admin_base import BaseAdmin, badge, chip, linked, row_link, row_url
+from config.admin_base import BaseAdmin, badge, linked, row_link, row_url
 from feedback.models import GroundTruth, ReviewFeedback
 from feedback.models.reviews import FeedbackQuerySet
-from feedback.models.work import VERDICT_COLOURS
 
 STATUS_COLOURS = {"pending": "info", "approved": "success", "changes_requested": "warning", "rejected": "danger"}
 OF_REVIEW = ("item", "verdict", "ground_truth")
@@ -72,9 +71,9 @@ class ReviewFeedbackAdmin(BaseAdmin):
         return ("answer__assignment__queue", "answer__verdict", GroundTruthFilter, *shown)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        fieldsets = super().get_fieldsets(request, obj)
+        first, *others = super().get_fieldsets(request, obj)
         is_reviewed = obj is not None and obj.answer_id is not None and features.is_open(request, features.REVIEW)
-        return [*fieldsets, ("Review", {"fields": OF_REVIEW})] if is_reviewed else fieldsets
+        return [first, *([("Review", {"fields": OF_REVIEW})] if is_reviewed else []), *others]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), *OF_REVIEW]
@@ -91,7 +90,7 @@ class ReviewFeedbackAdmin(BaseAdmin):
         """The answer, which says all of it."""
         if obj.answer is None:
             return None
-        return row_link(obj.answer, chip(obj.answer.get_verdict_display(), VERDICT_COLOURS[obj.answer.verdict]))
+        return row_link(obj.answer, obj.answer.get_verdict_display())
 
     @admin.display(description="Ground truth")
     def ground_truth(self, obj: ReviewFeedback) -> Any:

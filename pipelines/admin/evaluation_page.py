@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from config.admin_base import duration_text, row_link, row_url
 from config.canonical import content_hash
+from feedback.admin.ground_truth import short_reference
 from feedback.models import Evaluation, EvaluationItem, GroundTruth
 from feedback.models.evaluations import OUTCOME_COLOURS, STATUS_COLOURS
 from metrics.models import MetricDefinition
@@ -20,7 +21,6 @@ from pipelines.review.evaluating.comparing import changes_of, in_order, pair_of
 from pipelines.review.evaluating.services import progress
 
 MOST_ITEMS = 100
-HASH_SHOWN = 12  # characters
 
 
 def etag_of(evaluation: Evaluation) -> str:
@@ -128,9 +128,7 @@ def _item(evaluation: Evaluation, item: EvaluationItem) -> dict[str, Any]:
 
 def _answer(truth: GroundTruth) -> Any:
     """A link to it that leaves room for the scores: its reference is a hash, which the title gives whole."""
-    hash_, slash, number = truth.reference_id.partition("/")
-    short = f"{hash_[:HASH_SHOWN]}…" if len(hash_) > HASH_SHOWN else hash_
-    told = f"{truth.scope} {short}{slash}{number} v{truth.version}"
+    told = f"{truth.scope} {short_reference(truth.reference_id)} v{truth.version}"
     link = '<a class="text-link" href="{}" title="{}">{}</a>'
     return format_html(link, row_url(GroundTruth, truth.pk), truth, told)
 

@@ -136,7 +136,7 @@ def test_texts_are_named_as_not_compared(queue: ReviewQueue, boss: User, client:
     page = client.get(f"/admin/feedback/reviewqueue/{queue.pk}/agreement/").content.decode()
 
     assert told["notCompared"] == ["why"]
-    assert "Not compared, as texts seldom are the same: Why." in page
+    assert "Not compared, as texts seldom are the same: Why" in page
 
 
 def test_no_question_is_called_as_the_verdict_is(boss: User, client: Client) -> None:

@@ -341,3 +341,16 @@ def test_the_admin_refuses_tags_that_are_no_texts(boss: User, client: Client, ta
 
     assert "Give 20 texts at most, as a list" in page.content.decode()
     assert not GroundTruthSet.objects.exists()
+
+
+def test_the_list_shortens_references_while_review_is_on(boss: User, client: Client, settings: LazySettings) -> None:
+    reference = f"{'0123456789abcdef' * 4}/3"
+    GroundTruthFactory(reference_id=reference)
+
+    shown = client.get("/admin/feedback/groundtruth/").content.decode()
+
+    assert f'<span title="{reference}">0123456789ab…/3</span>' in shown
+    settings.REVIEW_ENABLED = False
+    before = client.get("/admin/feedback/groundtruth/").content.decode()
+    assert reference in before
+    assert "0123456789ab…" not in before
