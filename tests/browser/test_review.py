@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from feedback import services
 from feedback.models import ReviewAnswer, ReviewAssignment, ReviewItem, ReviewQueue
@@ -21,6 +22,7 @@ from monitoring.flags import Key, set_flag
 from tests import factories
 from tests.browser.conftest import Admin, Screen
 from tests.browser.test_admin import each_screen, faults, picture
+from tests.waiting import until
 
 FAULT = {"path": "/parts/1/label", "code": "type", "message": "The label must be text.", "hint": "Name the part."}
 HOSTILE = Path(__file__).parent / "pages" / "hostile.html"
@@ -77,7 +79,7 @@ def _add_split(queue: ReviewQueue) -> None:
 def begin(admin: Admin, page: Page) -> None:
     admin.open(page, reverse("review:queue", args=["modules"]))
     page.get_by_role("button", name="Go to the next item").click()
-    expect(page.locator("[data-review]")).to_be_visible()
+    page.wait_for_url("**/items/**")
 
 
 @each_screen
@@ -177,6 +179,133 @@ def test_what_is_typed_saves_itself_and_a_line_takes_a_comment(admin: Admin, que
     assert page.locator("[name=remark_comment]").first.input_value() == "Not a label."
     assert ReviewAssignment.objects.get().draft["remarks"] == [{"path": "/parts/1/label", "comment": "Not a label."}]
     assert not ReviewAnswer.objects.exists(), "Enter in a field sends nothing"
+
+
+def test_what_is_typed_last_is_kept_before_a_key_leads_on(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+    first = page.url
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/draft", hold_the_first)
+    page.keyboard.press("m")
+    page.keyboard.type("One")
+    until(lambda: held, meanwhile=lambda: page.evaluate("1"))
+    page.keyboard.type(", two")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    assert page.url == first
+    assert len(held) == 1, "the second waits for the first"
+    held[0].continue_()
+    page.wait_for_url(lambda url: url != first)
+
+    assert ReviewAssignment.objects.earliest("pk").draft["comments"] == "One, two"
+    page.keyboard.press("m")
+    page.keyboard.type("Left at once.")
+    page.goto(first)
+    until(lambda: ReviewAssignment.objects.latest("pk").draft.get("comments") == "Left at once.")
+
+
+def test_who_is_signed_out_is_told_and_loses_nothing(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+    first = page.url
+    page.keyboard.press("1")
+    page.keyboard.press("1")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+
+    user = User.objects.get()
+    user.set_password("a new one")
+    user.save()  # which ends the session
+    page.keyboard.press("m")
+    page.keyboard.type("Typed while signed out.")
+    expect(page.locator("[data-saved]")).to_contain_text("Not saved: you are signed out.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert page.url == first
+    other = page.context.new_page()
+    other.goto(f"{admin.url}{reverse('admin:login')}")
+    other.locator("[name=username]").fill(user.username)
+    other.locator("[name=password]").fill("a new one")
+    other.locator("[name=password]").press("Enter")
+    other.wait_for_url(lambda url: "login" not in url)
+
+    expect(page.locator("[data-saved]")).to_contain_text("Saved", timeout=20_000)
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    assert ReviewAnswer.objects.get().comments == "Typed while signed out."
+
+
+def test_an_item_with_numbers_and_texts_is_answered_by_keyboard_alone(admin: Admin, queue: ReviewQueue) -> None:
+    queue.questions.filter(key="minutes").update(is_required=True, minimum=0, maximum=60)
+    factories.ReviewQuestionFactory(queue=queue, key="why", label="Why?", kind="text", order=4)
+    page = admin.page()
+    begin(admin, page)
+    press, type_ = page.keyboard.press, page.keyboard.type
+    asked = page.locator(".is-asked")
+
+    press("1")
+    press("3")
+    expect(asked).to_contain_text("Minutes to mend it")
+    type_("4.5")
+    press("Escape")
+    expect(asked).to_contain_text("Why?")
+    press("n")
+    type_("As the page says so.")
+    press("Escape")
+    press("m")
+    type_("On the whole.")
+    press("Escape")
+    press("r")
+    type_("/parts/0")
+    press("Tab")
+    type_("The first.")
+    press("Escape")
+    press("l")
+    for key in ("End", "Home", "ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
+        press(key)
+    type_("By its line.")
+    press("Escape")
+    for _ in range(2):  # back from the last question to the second
+        press("Escape")
+        press("p")
+    expect(asked).to_contain_text("What is it?")
+    press("2")
+    with page.expect_navigation():
+        press("a")
+
+    given = ReviewAnswer.objects.get()
+    assert given.answers == {"faithful": "pass", "kind": "gallery", "minutes": 4.5, "why": "As the page says so."}
+    assert given.comments == "On the whole."
+    said = [{"path": "/parts/0", "comment": "The first."}, {"path": "/parts", "comment": "By its line."}]
+    assert given.remarks == said
+
+
+def test_a_key_that_is_held_acts_once(admin: Admin, queue: ReviewQueue) -> None:
+    page = admin.page()
+    begin(admin, page)
+
+    with page.expect_navigation():
+        page.keyboard.down("s")
+    page.keyboard.down("s")
+    page.keyboard.up("s")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert ReviewAssignment.objects.filter(state="skipped").count() == 1
+    page.keyboard.press("Escape")
+    with page.expect_navigation():
+        page.keyboard.press("g")
+
+    expect(page.get_by_role("button", name="Go to the next item")).to_be_visible()
+    assert ReviewAssignment.objects.filter(state="released").count() == 1
 
 
 def test_a_correction_is_checked_as_it_is_typed(admin: Admin, queue: ReviewQueue) -> None:
