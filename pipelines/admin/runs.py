@@ -55,6 +55,8 @@ class PipelineRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Reason")
     def reason(self, obj: PipelineRun) -> str:
+        if obj.waits_for_pool:
+            return f"Waits for pool {obj.waits_for_pool}"
         return str(obj.error.get("message", ""))[:120] if isinstance(obj.error, dict) else ""
 
     def get_urls(self) -> list[URLPattern]:

@@ -117,6 +117,11 @@ class PipelineRun(Record):
     def is_finished(self) -> bool:
         return self.status in FINISHED_RUN
 
+    @property
+    def waits_for_pool(self) -> str:
+        """The key of the pool that is full, so that the run has not begun yet; else empty."""
+        return self.pool if self.queued and not self.is_finished else ""
+
 
 class StepRun(Record):
     """One node of one run, or one item of a node that runs ``forEach``.
@@ -220,6 +225,11 @@ class StepRun(Record):
 
     def __str__(self) -> str:
         return self.node_key if self.map_index is None else f"{self.node_key}[{self.map_index}]"
+
+    @property
+    def waits_for_pool(self) -> str:
+        """The key of the pool in whose line it stands; else empty."""
+        return self.pool if self.status == StepStatus.READY and self.pool_priority is not None else ""
 
 
 class StepLog(Record):

@@ -13,7 +13,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from pipelines import engine, pools
+from pipelines.conductor import Conductor
 from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepLog
+from pipelines.scheduling import Item
 from tests.factories import (
     ConcurrencyPoolFactory,
     PipelineDefinitionFactory,
@@ -102,6 +104,49 @@ def test_a_higher_limit_lets_in_what_waits(api: APIClient) -> None:
     api.patch(f"/api/pools/{pool.pk}", {"limit": 2})
 
     assert PipelineRun.objects.filter(queued=True).count() == 1
+
+
+def test_a_run_that_waits_for_its_pool_says_so_until_it_begins(api: APIClient, client: Client, boss: User) -> None:
+    pool = ConcurrencyPoolFactory(key="narrow", limit=1)
+    version = building.pipeline({"key": "a"})
+    PipelineDefinition.objects.update(run_pool=pool)
+    version.pipeline.refresh_from_db()
+    running, waiting = (engine.start_run(version=version) for _ in range(2))
+
+    def shown(run: PipelineRun) -> tuple[str, bool, str]:
+        row = api.get(f"/api/pipeline-runs/{run.pk}").json()
+        return row["status"], row["queued"], row["pool"]
+
+    def page(run: PipelineRun) -> str:
+        return client.get(reverse("admin:pipelines_pipelinerun_change", args=[run.pk])).content.decode()
+
+    assert (shown(running), shown(waiting)) == (("running", False, "narrow"), ("running", True, "narrow"))
+    assert [row["queued"] for row in api.get("/api/pipeline-runs").json()["results"]] == [True, False]
+    assert "Waits for pool narrow" in page(waiting)
+    assert "Waits for pool" not in page(running)
+    runs = client.get(reverse("admin:pipelines_pipelinerun_changelist")).content.decode()
+    assert runs.count("Waits for pool narrow") == 1
+
+    engine.cancel(run_id=waiting.pk)
+
+    assert shown(waiting) == ("cancelled", False, "narrow")
+    assert "Waits for pool" not in page(waiting)
+
+
+def test_a_step_that_waits_for_its_pool_says_so(api: APIClient, client: Client, boss: User) -> None:
+    ConcurrencyPoolFactory(key="narrow", limit=1)
+    version = building.pipeline({"key": "a", "pool": "narrow"})
+    conductors = [Conductor.of(engine.start_run(version=version).pk) for _ in range(2)]
+    taken, refused = [conductor.claim([Item("a")]) for conductor in conductors]
+    assert (len(taken), refused) == (1, [])
+
+    def shown(conductor: Conductor) -> tuple[str, str]:
+        [step] = api.get(f"/api/pipeline-runs/{conductor.run.pk}").json()["steps"]
+        return step["reasonCode"], step["reason"]
+
+    assert [shown(each) for each in conductors] == [("", ""), ("waits_for_pool", "It waits for pool narrow.")]
+    page = client.get(reverse("admin:pipelines_pipelinerun_change", args=[conductors[1].run.pk])).content.decode()
+    assert "Waits for pool narrow" in page
 
 
 def test_a_pool_that_is_named_stays(api: APIClient, client: Client, boss: User) -> None:

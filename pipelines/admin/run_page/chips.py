@@ -16,6 +16,12 @@ class Chip:
     title: str = ""
 
 
+def pool_chip(row: PipelineRun | StepRun) -> Chip | None:
+    """Which pool the row waits for, where it does."""
+    pool = row.waits_for_pool
+    return Chip(f"Waits for pool {pool}", "warning", title="The pool is full, or others come before.") if pool else None
+
+
 def status_chip(row: PipelineRun | StepRun) -> Chip:
     """The row's status in its colour."""
     return Chip(row.get_status_display(), STATUS_COLOURS.get(row.status, "default"))

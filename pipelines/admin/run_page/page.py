@@ -12,7 +12,7 @@ from django.utils import timezone
 from config.admin_base import duration_text
 from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from pipelines.admin.dag_picture import Picture
-from pipelines.admin.run_page.chips import Chip, status_chip
+from pipelines.admin.run_page.chips import Chip, pool_chip, status_chip
 from pipelines.admin.run_page.groups import NodeGroup, Tally, node_groups, step_runs_url
 from pipelines.admin.run_page.log import last_words
 from pipelines.admin.run_page.picture import run_picture
@@ -42,6 +42,7 @@ class RunPage:
     run: PipelineRun
     viewer: Viewer
     status: Chip
+    waits: Chip | None
     took: str
     error: Mapping[str, Any] | None
     waiting: list[StepRow]
@@ -75,6 +76,7 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
         run=run,
         viewer=viewer,
         status=status_chip(run),
+        waits=pool_chip(run),
         took=duration_text((run.finished_at or now) - run.created_at),
         error=_untold_error(run, failures[:MOST_FAILURES]),
         waiting=waiting[:MOST_FAILURES],

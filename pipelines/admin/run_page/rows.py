@@ -18,7 +18,7 @@ from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from metrics.models import MetricResult
 from pipelines.admin.ir_views import ModuleView, ScoresView, SplitView, read_module, read_scores, read_split
 from pipelines.admin.pictures import is_picture
-from pipelines.admin.run_page.chips import Chip, status_chip
+from pipelines.admin.run_page.chips import Chip, pool_chip, status_chip
 from pipelines.admin.run_page.log import Lines, load_lines
 from pipelines.judging.calibration import in_words
 from pipelines.models import (
@@ -69,6 +69,7 @@ class StepRow:
     status: Chip
     took: str
     error: Mapping[str, Any] | None
+    waits: Chip | None = None
     validity: Chip | None = None
     metrics: list[Chip] = field(default_factory=list)
     not_measured: list[str] = field(default_factory=list)
@@ -117,6 +118,7 @@ def _row(step_run: StepRun) -> StepRow:
         step_run=step_run,
         title=str(step_run),
         status=status_chip(step_run),
+        waits=pool_chip(step_run),
         took=duration_text(ended - began if began else None),
         error=step_run.error if isinstance(step_run.error, Mapping) else None,
     )

@@ -34,6 +34,12 @@ class ErrorField(serializers.JSONField):
 class PipelineRunSerializer(serializers.ModelSerializer[PipelineRun]):
     pipeline = serializers.SlugRelatedField[PipelineRun](slug_field="key", read_only=True)
     version = serializers.IntegerField(source="pipeline_version.version", read_only=True)
+    queued = serializers.SerializerMethodField(
+        help_text="It has not begun, as its pool is full; its status is running all the same."
+    )
+    pool = serializers.CharField(
+        read_only=True, help_text="The pool whose limit it shares with other runs; empty: none."
+    )
     designSplitId = serializers.UUIDField(source="design_split_id", read_only=True, allow_null=True)
     runGroupId = serializers.UUIDField(source="run_group_id", read_only=True)
     rerunOf = serializers.UUIDField(source="rerun_of_id", read_only=True, allow_null=True)
@@ -52,6 +58,8 @@ class PipelineRunSerializer(serializers.ModelSerializer[PipelineRun]):
             "pipeline",
             "version",
             "status",
+            "queued",
+            "pool",
             "designSplitId",
             "runGroupId",
             "rerunOf",
@@ -64,6 +72,9 @@ class PipelineRunSerializer(serializers.ModelSerializer[PipelineRun]):
             "finishedAt",
         )
         read_only_fields = fields
+
+    def get_queued(self, run: PipelineRun) -> bool:
+        return bool(run.waits_for_pool)
 
 
 class MetricValueSerializer(serializers.Serializer[dict[str, Any]]):
