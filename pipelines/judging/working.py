@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
@@ -32,10 +34,11 @@ class JudgeBusy(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most so many judgements, and no further one once ``budget`` US dollars are spent."""
+    """At most so many judgements, and no further one once ``budget`` US dollars are spent or ``within`` has passed."""
 
     items: int = 200
     budget: Decimal | None = None
+    within: timedelta | None = None
 
 
 USUAL_LIMITS = Limits()
@@ -90,12 +93,12 @@ def work(
 
     Raises ``JudgeBusy``.
     """
-    in_a_row = 0
+    in_a_row, began = 0, monotonic()
     with _alone(judge):
         for subject in subjects:
             if subject is None:
                 continue
-            worked.stopped, worked.gave_up = _why_stop(worked, limits, in_a_row)
+            worked.stopped, worked.gave_up = _why_stop(worked, limits, in_a_row, timedelta(seconds=monotonic() - began))
             if worked.stopped:
                 break
             judgement = keep(judge, subject, ask_judge(judge, subject))
@@ -142,9 +145,10 @@ def _subject(judge: Judge, item: ReviewItem, worked: Worked) -> Subject | None:
     )
 
 
-def _why_stop(worked: Worked, limits: Limits, failures_in_a_row: int) -> tuple[str, bool]:
+def _why_stop(worked: Worked, limits: Limits, failures_in_a_row: int, took: timedelta) -> tuple[str, bool]:
     """The reason, empty where there is none, and whether it is one to give up for."""
-    if worked.scored + worked.unusable + worked.failed >= limits.items:
+    judged = worked.scored + worked.unusable + worked.failed
+    if judged >= limits.items:
         return f"{limits.items} were judged, as many as were asked for.", False
     if failures_in_a_row >= FAILURES_IN_A_ROW:
         return f"The provider failed {failures_in_a_row} times in a row.", True
@@ -152,6 +156,8 @@ def _why_stop(worked: Worked, limits: Limits, failures_in_a_row: int) -> tuple[s
         return "What a call cost is not known, so the budget can't be kept. Give the model a price.", True
     if limits.budget is not None and worked.cost is not None and worked.cost >= limits.budget:
         return f"The budget of ${limits.budget} is spent.", False
+    if judged and limits.within is not None and took >= limits.within:
+        return f"{limits.within.total_seconds():g} seconds have passed. Send it again to go on.", False
     return "", False
 
 

@@ -44,6 +44,7 @@ ADMINISTRATOR = (
     "feedback.delete_groundtruthset",
     "feedback.add_judge",
     "feedback.change_judge",
+    "feedback.add_judgement",
     *(f"feedback.{verb}_activationgate" for verb in ("add", "change", "delete")),
     OVERRIDE,
     "pipelines.change_pipelineversion",

@@ -1,5 +1,6 @@
 """The endpoints of judges."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -11,17 +12,25 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from config.permissions import holds
 from feedback.models import Judge, Judgement
+from pipelines import definitions
 from pipelines.api.requests import changed, read_body
 from pipelines.judging.api import filters, serializers
-from pipelines.judging.calibration import as_json, calibration_report
+from pipelines.judging.api.run_serializers import JudgeRunSerializer, NewJudgeRunSerializer
+from pipelines.judging.calibration import as_json, calibration_report, refresh_calibration
 from pipelines.judging.making import save_judge
+from pipelines.judging.sets import SetReport, judge_evaluation, judge_set
+from pipelines.judging.telling import told
+from pipelines.judging.working import Limits, Worked, judge_queue
+
+WITHIN = timedelta(seconds=20)  # a web server waits for a request no longer than 30, usually
 
 
 class JudgeViewSet(CreateModelMixin, ReadOnlyModelViewSet[Judge]):
-    """Models that rate outputs as reviewers do, each with a version of a prompt. `manage.py judge` has them judge."""
+    """Models that rate outputs as reviewers do, each with a version of a prompt."""
 
-    queryset = Judge.objects.all()
+    queryset = Judge.objects.select_related("prompt__process")
     lookup_value_converter = "uuid"
     serializer_class = serializers.JudgeSerializer
     filterset_class = filters.JudgeFilter
@@ -50,6 +59,45 @@ class JudgeViewSet(CreateModelMixin, ReadOnlyModelViewSet[Judge]):
     def calibration(self, request: Request, pk: Any) -> Response:
         """How far it agrees with reviewers now, over its latest 2,000 judgements."""
         return Response(as_json(calibration_report(self.get_object())))
+
+    @extend_schema(
+        operation_id="judgesRun",
+        request=NewJudgeRunSerializer,
+        responses={
+            200: JudgeRunSerializer,
+            404: OpenApiResponse(description="There is no such judge, or no such pipeline: `pipeline-unknown`."),
+            409: OpenApiResponse(
+                description="It is at work elsewhere: `judge-busy`. Nothing of this was evaluated on the set, or the "
+                "evaluation is not completed: `ground-truth-not-evaluated`. `pipeline-has-no-active-version`."
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"], permission_classes=[holds("feedback.add_judgement")])
+    def runs(self, request: Request, pk: Any) -> Response:
+        """Have it judge at most 20 outputs, the newest first, within a budget and 20 seconds.
+
+        Each judgement is kept as it comes, and what it has judged before is left out: sent again, it goes on. The last
+        output that is begun is judged to its end.
+        """
+        given, judge = read_body(NewJudgeRunSerializer, request), self.get_object()
+        worked, found = _judge(judge, given, Limits(given["limit"], given["budgetUsd"], WITHIN))
+        return Response(told(judge, worked, found, refresh_calibration(judge)))
+
+
+def _judge(judge: Judge, given: dict[str, Any], limits: Limits) -> tuple[Worked, SetReport | None]:
+    if "queue" in given:
+        return judge_queue(judge=judge, queue=given["queue"], waiting=given["waiting"], limits=limits), None
+    if "evaluation" in given:
+        return judge_evaluation(judge=judge, evaluation=given["evaluation"], limits=limits)
+    numbers = [given.get(name) for name in ("version", "against")]
+    version, against = (f"{given['pipeline']}@{number}" if number else given["pipeline"] for number in numbers)
+    return judge_set(
+        judge=judge,
+        truth_set=given["set"],
+        version=definitions.active_version(version),
+        against=definitions.active_version(against) if given.get("against") else None,
+        limits=limits,
+    )
 
 
 class JudgementViewSet(ReadOnlyModelViewSet[Judgement]):

@@ -12,7 +12,8 @@ from config.problems import DomainError
 from feedback.models import Evaluation, GroundTruthSet, Judge, Judgement, ReviewItem, ReviewQueue
 from pipelines import definitions
 from pipelines.judging.calibration import Report, as_json, in_words, refresh_calibration
-from pipelines.judging.sets import SetReport, VersionScores, judge_evaluation, judge_set
+from pipelines.judging.sets import SetReport, judge_evaluation, judge_set
+from pipelines.judging.telling import told
 from pipelines.judging.working import MOST_ITEMS, Limits, Worked, judge_queue, to_judge
 from pipelines.review.evaluating.services import RELATIONS
 
@@ -61,7 +62,7 @@ used."""
         worked, found = self._work(judge, options)
         report = refresh_calibration(judge)
         if options["json"]:
-            self.stdout.write(json.dumps(_told(judge, worked, found, report)))
+            self.stdout.write(json.dumps(told(judge, worked, found, report)))
         else:
             self._show(worked, found, report)
         if worked is not None and worked.gave_up:
@@ -168,45 +169,3 @@ def _limits(items: int, budget: str | None) -> Limits:
 def _unknown(what: str, key: str, model: Any) -> str:
     known = ", ".join(model.objects.order_by("key").values_list("key", flat=True)[:SHOWN])
     return f"There is no {what} {key!r}. There are: {known or 'none'}."
-
-
-def _told(judge: Judge, worked: Worked | None, found: SetReport | None, report: Report) -> dict[str, Any]:
-    told: dict[str, Any] = {"judge": judge.key, "metric": judge.metric_key, "prompt": str(judge.prompt)}
-    if worked is not None:
-        told["judged"] = {
-            "scored": worked.scored,
-            "unusable": worked.unusable,
-            "failed": worked.failed,
-            "withoutTruth": worked.without_truth,
-            "gone": worked.gone,
-            "costUsd": None if worked.cost is None else f"{worked.cost:f}",
-            "stopped": worked.stopped,
-        }
-    if found is not None:
-        told["set"] = {"new": _side(found.new), "old": found.old and _side(found.old), "compared": _compared(found)}
-    return told | {"calibration": as_json(report)}
-
-
-def _side(side: VersionScores) -> dict[str, Any]:
-    return {
-        "version": side.name,
-        "mean": side.mean,
-        "scores": {str(key): score for key, score in side.scores.items()},
-        "withoutScore": side.without_score,
-        "missing": side.missing,
-    }
-
-
-def _compared(found: SetReport) -> dict[str, Any] | None:
-    one = found.compared
-    if one is None:
-        return None
-    return {
-        "outcome": one.outcome,
-        "items": one.items,
-        "improved": one.improved,
-        "worsened": one.worsened,
-        "meanChange": one.mean_change,
-        "interval": [one.low, one.high],
-        "p": one.p,
-    }
