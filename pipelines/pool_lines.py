@@ -19,22 +19,25 @@ WAITS = IN_LINE & Q(pool_until__isnull=True)
 GIVE_TURNS = "SELECT pipelines_give_turns(%s, clock_timestamp())::text"
 
 
-def move_on() -> int:
-    """See to all lines: let out those whose turn nobody took, and all of their kind; then give the next their turn.
+def with_lines() -> list[str]:
+    """The pools in whose lines steps stand."""
+    return list(StepRun.objects.filter(IN_LINE).order_by("pool").values_list("pool", flat=True).distinct())
+
+
+@transaction.atomic
+def move_on(pool: str) -> int:
+    """Let those out of line whose turn nobody took, and all of their kind; then give the next their turn.
 
     How many were let out.
 
     A turn isn't taken where no worker has the step's code. Were only that one let out, each of its kind would hold up
     the others for a minute; out of line they have jobs, which wait for such a worker.
     """
-    count = 0
-    for pool in StepRun.objects.filter(IN_LINE).order_by("pool").values_list("pool", flat=True).distinct():
-        with transaction.atomic():
-            _hold(pool)
-            line = StepRun.objects.filter(IN_LINE, pool=pool)
-            let_out = line.filter(step_version__in=line.filter(pool_until__lt=Now()).values("step_version"))
-            count += let_out.update(pool_priority=None, pool_until=None)
-            _give_turns(pool)
+    _hold(pool)
+    line = StepRun.objects.filter(IN_LINE, pool=pool)
+    let_out = line.filter(step_version__in=line.filter(pool_until__lt=Now()).values("step_version"))
+    count = let_out.update(pool_priority=None, pool_until=None)
+    _give_turns(pool)
     return count
 
 

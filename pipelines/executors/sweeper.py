@@ -6,6 +6,10 @@
 3. Runs in which nothing can move though they have not ended: looked at anew.
 4. Runs in the queue whose pool has room: begun.
 5. Jobs that a dead worker had taken: dropped, as 1. sees to their steps.
+
+Any number of processes may be at it: each piece is a short transaction that passes by what another one holds. Nothing
+is held between them, so a process that is stopped in its midst, or a pooler that gives each transaction another
+session, keeps nobody from it.
 """
 
 import uuid
@@ -28,7 +32,8 @@ from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.outages import kept_apart
 from pipelines.unreadable import failed_where_unreadable
 
-LOCK = 7_310_458
+LONGEST_WAIT = "2s"
+"""For a row that somebody else holds; as PostgreSQL reads it."""
 MAX_STEPS = 1_000
 FORGOTTEN_AFTER = timedelta(seconds=2)
 """How long a ready step may be without a job: whoever made it ready may claim it itself."""
@@ -48,13 +53,11 @@ class Swept:
 
 
 def sweep() -> Swept:
-    """Look once. When another process is at it, nothing is done here."""
+    """Look once."""
     swept = Swept()
-    with _alone() as mine:
-        if mine:
-            for what, look in PARTS.items():
-                with kept_apart("nothing could be %s", what):
-                    setattr(swept, what, look())
+    for what, look in PARTS.items():
+        with kept_apart("nothing could be %s", what):
+            setattr(swept, what, look())
     return swept
 
 
@@ -63,7 +66,6 @@ def heal() -> int:
     return _take_up(store.runs_to_heal(), Conductor.reclaim)
 
 
-@transaction.atomic
 def enqueue_forgotten() -> int:
     """Enqueue ready steps that have no job, and don't wait for a place in a pool; how many.
 
@@ -80,8 +82,9 @@ def enqueue_forgotten() -> int:
     )
     found = steps.select_for_update(of=("self",), skip_locked=True)
     columns = found.values_list("pk", "step_version__handler", "pipeline_run__priority")[:MAX_STEPS]
-    ready = [ReadyStep(pk, handler, priority) for pk, handler, priority in columns]
-    enqueue(ready)
+    with _briefly():
+        ready = [ReadyStep(pk, handler, priority) for pk, handler, priority in columns]
+        enqueue(ready)
     return len(ready)
 
 
@@ -100,16 +103,25 @@ def admit_waiting() -> int:
     """Begin the queued runs that their pools have room for; how many."""
     admitted = 0
     for pool in admission.waiting_pools():
-        with kept_apart("the pool %s admits no run", pool):
+        with kept_apart("the pool %s admits no run", pool), _briefly():
             admitted += len(admission.admit_waiting(pool))
     return admitted
+
+
+def move_lines() -> int:
+    """Let those out of their pools' lines whose turn nobody took, and give the next theirs; how many were let out."""
+    moved = 0
+    for pool in pool_lines.with_lines():
+        with kept_apart("the line of the pool %s does not move", pool), _briefly():
+            moved += pool_lines.move_on(pool)
+    return moved
 
 
 def drop_dead_jobs() -> int:
     """Drop the jobs that a worker had taken which is gone; how many."""
     gone = Q(worker=None) | Q(worker__last_heartbeat__lt=Now() - WORKER_DEAD_AFTER)
     jobs = ProcrastinateJob.objects.filter(gone, status="doing").values_list("pk", flat=True)
-    with connection.cursor() as cursor:
+    with _briefly(), connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND id = ANY(%s)", [list(jobs[:MAX_STEPS])]
         )
@@ -121,7 +133,9 @@ def _take_up(run_ids: Iterable[uuid.UUID], work: Callable[[Conductor], None]) ->
     done = 0
     for run_id in run_ids:
         with kept_apart("run %s could not be looked after", run_id):
-            with failed_where_unreadable(run_id):
+            with failed_where_unreadable(run_id), _briefly():
+                if not _is_first_at(run_id):
+                    continue
                 conductor = Conductor.of(run_id, executor="distributed")
                 conductor.refresh()
                 work(conductor)
@@ -134,20 +148,22 @@ PARTS: Mapping[str, Callable[[], int]] = {
     "advanced": advance_stuck,
     "admitted": admit_waiting,
     "dropped": drop_dead_jobs,
-    "moved": pool_lines.move_on,
+    "moved": move_lines,
     "enqueued": enqueue_forgotten,
 }
 
 
 @contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this process is the only one that sweeps now."""
+def _briefly() -> Iterator[None]:
+    """A transaction that waits for no row for long: whoever holds it may have been stopped in the midst of its own."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LONGEST_WAIT])
+        yield
+
+
+def _is_first_at(run_id: uuid.UUID) -> bool:
+    """Whether no other sweeper is at the run, until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        mine: bool = cursor.fetchone()[0]
-    try:
-        yield mine
-    finally:
-        if mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"sweep {run_id}"])
+        return bool(cursor.fetchone()[0])

@@ -3,6 +3,8 @@
 import json
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -315,6 +317,85 @@ def test_what_a_dead_worker_had_taken_is_dropped() -> None:
 
     assert sweeper.sweep().dropped == 1
     assert ProcrastinateJob.objects.count() == 0
+
+
+def _lapsed() -> StepRun:
+    """The step of a run, whose lease has run out."""
+    run = engine.start_run(version=building.pipeline({"key": "a", "retryDelayMs": 0}))
+    Conductor.of(run.pk).claim([Item("a")])
+    StepRun.objects.filter(pipeline_run=run).update(lease_expires_at=F("started_at"))
+    return StepRun.objects.get(pipeline_run=run)
+
+
+def test_a_sweeper_that_is_stopped_in_its_midst_keeps_no_other_from_sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "LONGEST_WAIT", "60s")
+    stuck, free = _lapsed(), _lapsed()
+
+    def sweep() -> None:
+        sweeper.sweep()
+        connection.close()
+
+    other = threading.Thread(target=sweep)
+    with held_row(stuck):
+        other.start()
+        until(_someone_waits)
+
+        assert sweeper.sweep().healed == 1
+
+        free.refresh_from_db()
+        assert (free.status, free.lost_count) == ("ready", 1)
+    other.join()
+    stuck.refresh_from_db()
+    assert (stuck.status, stuck.lost_count) == ("ready", 1)
+
+
+@contextmanager
+def held_row(step_run: StepRun) -> Iterator[None]:
+    """Another connection holds the row of the step's run, as a process that was stopped within a transaction does."""
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            PipelineRun.objects.select_for_update().get(pk=step_run.pipeline_run_id)
+            held.set()
+            let_go.wait(60)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(20)
+        yield
+    finally:
+        let_go.set()
+        thread.join()
+
+
+def _someone_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+                       "AND wait_event_type = 'Lock')")  # fmt: skip
+        return bool(cursor.fetchone()[0])
+
+
+def test_what_somebody_holds_for_long_is_left_for_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "LONGEST_WAIT", "50ms")
+    stuck, free = _lapsed(), _lapsed()
+    with held_row(stuck):
+        assert sweeper.sweep().healed == 1
+
+    free.refresh_from_db()
+    assert free.status == "ready"
+    assert sweeper.sweep().healed == 1
+
+
+def test_a_sweep_holds_nothing_when_it_is_done() -> None:
+    _lapsed()
+    sweeper.sweep()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_worker_takes_only_what_it_has_the_code_for(settings: Any) -> None:
