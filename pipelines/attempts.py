@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.utils import timezone
 
 from config.models import uuid7
 from config.texts import storable
 from pipelines import store
 from pipelines.claims import Claim
+from pipelines.outages import OUTAGE
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +133,11 @@ class _Keeper:
                     return
             try:
                 self._look_after(attempts)
-            except DatabaseError as error:
-                logger.warning("%d steps under way could not be looked after, trying again: %s", len(attempts), error)
+            except OUTAGE as outage:
+                logger.warning("%d steps under way could not be looked after, trying again: %s", len(attempts), outage)
+            except Exception:
+                # Should the thread end, no lease would be renewed in this process any more.
+                logger.exception("%d steps under way could not be looked after, trying again", len(attempts))
             finally:
                 connection.close()
 

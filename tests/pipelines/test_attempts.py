@@ -13,6 +13,7 @@ from django.db import connection
 from ir_schemas.models import IRArtifact
 from monitoring.models import TestRun
 from pipelines import engine, lifecycle, store
+from pipelines.attempts import held
 from pipelines.conductor import Conductor
 from pipelines.executors import inline
 from pipelines.executors.distributed import give_back
@@ -201,3 +202,24 @@ class carried:  # noqa: N801 - reads as a phrase
     def _carry(self, run_id: Any) -> None:
         inline.carry(run_id, threads=0)
         connection.close()
+
+
+def test_leases_are_renewed_whatever_went_wrong_with_another_attempt(settings: Any) -> None:
+    settings.PIPELINE_LEASE_MS = 400
+    run = engine.start_run(version=building.pipeline({"key": "a"}, {"key": "b"}))
+    first, second = Conductor.of(run.pk).claim([Item("a"), Item("b")])
+    told = threading.Event()
+
+    def complain() -> None:
+        told.set()
+        raise RuntimeError("not now")
+
+    with held(first, timeout_ms=None) as attempt, held(second, timeout_ms=None):
+        attempt.when_gone(complain)
+        StepRun.objects.filter(node_key="a").update(status="ready", lease_token=None, lease_expires_at=None)
+        assert told.wait(20)
+        lease = StepRun.objects.filter(node_key="b").values_list("lease_expires_at", flat=True)
+        before = lease.get()
+        until(lambda: lease.get() != before)
+        before = lease.get()
+        until(lambda: lease.get() != before)
