@@ -66,7 +66,7 @@ def call_step(
     except UnknownHandlerError as missing:
         error = {"code": "step-code-missing", "message": str(missing)}
     except StepProcessDied as death:
-        error = {"code": "step-process-died", "message": f"Step {claim.name} was stopped from outside: {death}"}
+        error = {"code": "step-process-died", "message": f"The process of step {claim.name} {death}"}
     except StepCrashed as crash:
         error = _crashed(claim, crash.kind, str(crash))
     except (Exception, SystemExit) as crash:

@@ -2,7 +2,7 @@
 
 Messages to the child: ``("call", path, fields)`` and ``("stop",)``. From the child: ``("log", text)``,
 ``("progress", done, total)``, and one of ``("done", StepResult)``, ``("refused", code, message, prompted)``,
-``("crashed", type name, first line, traceback)``.
+``("crashed", type name, first line, traceback)``, ``("unsendable", type name, first line)``.
 """
 
 import asyncio
@@ -30,7 +30,17 @@ def serve(pipe: Connection, memory_mb: int | None) -> None:
         except (EOFError, OSError):
             return
         if message[0] == "call":
-            pipe.send(_answer(message[1], message[2], pipe))
+            _send(pipe, _answer(message[1], message[2], pipe))
+
+
+def _send(pipe: Connection, answer: tuple[Any, ...]) -> None:
+    """Send the answer, or say why it can't be: it is pickled whole before anything of it is sent."""
+    try:
+        pipe.send(answer)
+    except OSError:
+        raise
+    except Exception as fault:  # noqa: BLE001 - it is told to the parent, which words it
+        pipe.send(("unsendable", type(fault).__name__, _first_line(fault)))
 
 
 def _answer(path: str, fields: Mapping[str, Any], pipe: Connection) -> tuple[Any, ...]:
@@ -41,9 +51,13 @@ def _answer(path: str, fields: Mapping[str, Any], pipe: Connection) -> tuple[Any
         return ("done", asyncio.run(result) if inspect.iscoroutine(result) else result)
     except StepError as refusal:
         return ("refused", refusal.code, refusal.message, refusal.prompted)
-    except Exception as crash:  # noqa: BLE001 - it is told to the parent, which words it
-        lines = str(crash).strip().splitlines()
-        return ("crashed", type(crash).__name__, lines[0][:300] if lines else "", traceback.format_exc()[-20_000:])
+    except (Exception, SystemExit) as crash:  # noqa: BLE001 - it is told to the parent, which words it
+        return ("crashed", type(crash).__name__, _first_line(crash), traceback.format_exc()[-20_000:])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else ""
 
 
 class _PipeReporter:

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import logging
 import multiprocessing
+import signal
 import threading
 import time
 from collections import defaultdict
@@ -18,6 +19,11 @@ from pipelines.isolation import child
 from pipelines.steps.contract import Isolation, StepContext, StepError, StepResult
 
 logger = logging.getLogger(__name__)
+
+EXIT_SECONDS = 1.0
+"""What a child that has closed its pipe has to end in, so that it can be said how it did."""
+GIVEN_BACK_SECONDS = 3.0
+"""The most grace of a step that a worker gives back as it stops: it must be settled before the worker is gone."""
 
 # A fork server starts children quickly, and none of them inherits this process's threads or connections.
 _starting = multiprocessing.get_context("forkserver")
@@ -103,17 +109,22 @@ def call(
     path: str, context: StepContext, attempt: Attempt, isolation: Isolation, *, stopped: Callable[[Attempt], Exception]
 ) -> StepResult:
     """Run the function in a child. A child past its time, or whose attempt is gone, is killed."""
+    fields = _fields(context)
     one = _children.take(isolation)
     one.serve(attempt)
     attempt.when_gone(lambda: one.tell(attempt))
     try:
-        one.pipe.send(("call", path, _fields(context)))
+        one.pipe.send(("call", path, fields))
         answer = _wait(one, attempt, isolation)
     except (EOFError, OSError) as error:
+        one.process.join(EXIT_SECONDS)
         one.end()
         if attempt.cancelled():
             raise stopped(attempt) from None
         raise StepProcessDied(_how_it_died(one.process.exitcode, isolation)) from error
+    except BaseException:
+        one.end()
+        raise
     if answer is None:
         one.end()
         raise stopped(attempt)
@@ -133,7 +144,7 @@ def _wait(one: _Child, attempt: Attempt, isolation: Isolation) -> tuple[Any, ...
     kill_at: float | None = None
     while True:
         if attempt.cancelled() and kill_at is None:
-            kill_at = time.monotonic() + isolation.grace_ms / 1000
+            kill_at = time.monotonic() + _grace_seconds(attempt, isolation)
         ends = [moment for moment in (attempt.give_up_at, kill_at) if moment is not None]
         left = max(0.0, min(ends) - time.monotonic()) if ends else 3600.0
         if not one.pipe.poll(min(left, 0.5) if kill_at is None else left):
@@ -149,17 +160,32 @@ def _wait(one: _Child, attempt: Attempt, isolation: Isolation) -> tuple[Any, ...
             return tuple(message)
 
 
+def _grace_seconds(attempt: Attempt, isolation: Isolation) -> float:
+    grace = isolation.grace_ms / 1000
+    return min(grace, GIVEN_BACK_SECONDS) if attempt.released else grace
+
+
 def _result(answer: tuple[Any, ...]) -> StepResult:
     if answer[0] == "done":
         result: StepResult = answer[1]
         return result
     if answer[0] == "refused":
         raise StepError(answer[1], answer[2], prompted=answer[3])
+    if answer[0] == "unsendable":
+        fault = (
+            f"What a step in a process of its own hands over is pickled, and this can't be ({': '.join(answer[1:])})."
+        )
+        raise StepError("result-invalid", fault)
     logger.error("a step crashed in its process:\n%s", answer[3])
     raise StepCrashed(answer[1], answer[2])
 
 
 def _how_it_died(exit_code: int | None, isolation: Isolation) -> str:
     limit = "" if isolation.memory_mb is None else f" Its memory is limited to {isolation.memory_mb:,} MB."
-    how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit status {exit_code}"
-    return f"its process ended with {how} before it handed anything over.{limit}"
+    return f"{_ending(exit_code)} before it handed anything over.{limit}"
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"ended with exit status {exit_code}"
+    return f"was ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"
