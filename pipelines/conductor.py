@@ -8,7 +8,9 @@ made anew.
 import random
 import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -128,9 +130,10 @@ class Conductor:
         """
         conductor = cls(run, definitions.frozen_graph(run), named, {})
         conductor._dispatcher = dispatcher_of(settings.PIPELINE_EXECUTOR)
-        while len(_begun) >= MAX_BEGUN:
-            _begun.pop(next(iter(_begun), None), None)
         _begun[run.pk] = conductor
+        while len(_begun) > MAX_BEGUN:
+            with suppress(KeyError):
+                _begun.popitem(last=False)
         return conductor
 
     def step_version(self, item: Item) -> StepVersion:
@@ -515,7 +518,8 @@ class Conductor:
         return RunState(self.graph, rows, revision=revision, inputs=self.run.inputs, results=self.results)
 
 
-_begun: dict[uuid.UUID | None, Conductor] = {}
+_begun: OrderedDict[uuid.UUID, Conductor] = OrderedDict()
+"""Threads share it: each call on it is one step of the interpreter."""
 
 
 def _token_behind(token: uuid.UUID, step_run_id: uuid.UUID) -> uuid.UUID:

@@ -51,13 +51,14 @@ LEASES = """
     ) running
 """
 QUEUE = """
-    SELECT count(*), EXTRACT(EPOCH FROM clock_timestamp() - min(GREATEST(since.at, job.scheduled_at)))
+    SELECT job.queue_name, count(*), EXTRACT(EPOCH FROM clock_timestamp() - min(GREATEST(since.at, job.scheduled_at)))
     FROM (
-        SELECT id, scheduled_at FROM procrastinate_jobs
+        SELECT id, queue_name, scheduled_at FROM procrastinate_jobs
         WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp()) ORDER BY id LIMIT %s
     ) job, LATERAL (
         SELECT min(event.at) AS at FROM procrastinate_events event WHERE event.job_id = job.id
     ) since
+    GROUP BY job.queue_name
 """
 
 
@@ -112,12 +113,20 @@ def _runs(cursor: Any) -> Iterator[Metric]:
 
 def _queue(cursor: Any) -> Iterator[Metric]:
     [(running, expired)] = _fetch(cursor, LEASES, [MOST])
-    [(waiting, oldest)] = _fetch(cursor, QUEUE, [MOST])
+    queues = _fetch(cursor, QUEUE, [MOST])
     yield GaugeMetricFamily("irline_steps_running", "Step runs that a process holds now.", value=running)
     yield GaugeMetricFamily("irline_leases_expired", "Of these, those whose lease has run out.", value=expired)
-    yield GaugeMetricFamily("irline_queue_depth", f"Jobs that are due, {MOST:,} at most.", value=waiting)
-    age = max(0.0, float(oldest or 0))
-    yield GaugeMetricFamily("irline_queue_oldest_seconds", "How long the oldest due job has waited.", value=age)
+    depth = sum(waiting for _, waiting, _ in queues)
+    yield GaugeMetricFamily("irline_queue_depth", f"Jobs that are due, {MOST:,} at most.", value=depth)
+    ages = {queue: max(0.0, float(age or 0)) for queue, _, age in queues}
+    oldest = max(ages.values(), default=0)
+    yield GaugeMetricFamily("irline_queue_oldest_seconds", "How long the oldest due job has waited.", value=oldest)
+    by_queue = GaugeMetricFamily(
+        "irline_queue_oldest_seconds_by_queue", "The same for each queue that has one.", labels=["queue"]
+    )
+    for queue, age in sorted(ages.items()):
+        by_queue.add_metric([queue], age)
+    yield by_queue
 
 
 def _record() -> Iterator[Metric]:

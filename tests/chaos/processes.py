@@ -22,12 +22,9 @@ Worker = subprocess.Popen[bytes]
 
 
 def environment(media: Path, *, host: str | None = None) -> dict[str, str]:
-    """For a worker on the database that this process uses, or on a ``host`` that stands for its server."""
-    database = connection.settings_dict
-    url = f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
+    """For a worker, as ``on_this_database``."""
     return {
-        **os.environ,
-        "DATABASE_URL": f"{url}?host={host or database['HOST']}&port={database['PORT'] or 5432}",
+        **on_this_database(host),
         "DJANGO_SETTINGS_MODULE": "tests.chaos.worker_settings",
         "LOG_LEVEL": "CRITICAL",
         "MEDIA_ROOT": str(media),
@@ -35,6 +32,13 @@ def environment(media: Path, *, host: str | None = None) -> dict[str, str]:
         "PIPELINE_LEASE_MS": str(LEASE_MS),
         "PIPELINE_SWEEP_MS": str(SWEEP_MS),
     }
+
+
+def on_this_database(host: str | None = None) -> dict[str, str]:
+    """The environment of a process on the database that this one uses, or on a ``host`` that stands for its server."""
+    database = connection.settings_dict
+    url = f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
+    return {**os.environ, "DATABASE_URL": f"{url}?host={host or database['HOST']}&port={database['PORT'] or 5432}"}
 
 
 def start_worker(surroundings: Mapping[str, str], *, concurrency: int = 2) -> Worker:

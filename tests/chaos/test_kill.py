@@ -1,6 +1,5 @@
 """Processes killed while they work: a step's records are all there, or none is."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
@@ -23,6 +21,7 @@ from pipelines import engine
 from pipelines.conductor import Conductor
 from pipelines.models import PipelineRun, SplitAsset, StepOutputLink, StepRun
 from pipelines.scheduling import Item
+from tests.chaos.processes import on_this_database
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
@@ -94,7 +93,7 @@ def test_a_step_that_kills_its_worker_every_time_fails_in_the_end(settings: Any)
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_ends_at_sigterm() -> None:
     command = [sys.executable, "-u", "manage.py", "worker", "--grace", "1"]
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=on_this_database(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "ready for work" in process.stderr.readline()
         process.terminate()
@@ -111,7 +110,10 @@ def kill_after(run_id: Any, *, seconds: float, media: Path) -> None:
     """Carry the run in a process of its own, and kill that while it is at work."""
     command = [sys.executable, "-c", PROGRAM.format(run_id=str(run_id))]
     with subprocess.Popen(
-        command, env={**environment(), "MEDIA_ROOT": str(media)}, stdout=subprocess.PIPE, text=True
+        command,
+        env={**on_this_database(), "MEDIA_ROOT": str(media)},
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -121,10 +123,3 @@ def kill_after(run_id: Any, *, seconds: float, media: Path) -> None:
         until(lambda: time.monotonic() - began > seconds)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-
-
-def environment() -> dict[str, str]:
-    """For another process on the test database."""
-    database = connection.settings_dict
-    url = f"postgres://{database['USER']}:{database['PASSWORD']}@/{database['NAME']}"
-    return {**os.environ, "DATABASE_URL": f"{url}?host={database['HOST']}&port={database['PORT']}"}

@@ -11,6 +11,7 @@ from knox.models import AuthToken
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.http_metrics import LATENCY
+from pipelines import engine
 from tests.factories import (
     AlertFactory,
     AlertFiringFactory,
@@ -19,6 +20,8 @@ from tests.factories import (
     TestRunFactory,
     UserFactory,
 )
+from tests.pipelines import building
+from tests.pipelines.example_steps import HANDLERS
 from tests.queries import queries_of_page
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +79,19 @@ def test_it_says_how_runs_steps_and_the_record_stand(client: Client) -> None:
     assert found["irline_validation_failures", "ai"] == 1
     assert found["irline_ai_cost_dollars",] == 1
     assert 0.95 < found["irline_test_run_seconds", "0.95", "ai"] < 1.05
+
+
+def test_a_queue_that_nobody_works_on_is_named(client: Client, settings: LazySettings, logging_on: None) -> None:
+    settings.PIPELINE_STEPS = HANDLERS
+    settings.PIPELINE_EXECUTOR = "distributed"
+    engine.start_run(version=building.pipeline({"key": "a"}))
+
+    found = figures(client)
+
+    assert found["irline_queue_depth",] == 1
+    assert [key for key in found if key[0] == "irline_queue_oldest_seconds_by_queue"] == [
+        ("irline_queue_oldest_seconds_by_queue", "emit")
+    ]
 
 
 def test_alerts_that_are_on_say_whether_they_fire(client: Client) -> None:

@@ -56,7 +56,7 @@ class PipelineRunViewSet(ReadOnlyModelViewSet[PipelineRun]):
     )
     @action(detail=True, methods=["post"], permission_classes=[holds(OPERATE)])
     def cancel(self, request: Request, pk: Any) -> Response:
-        """Cancel what has not begun, and ask what runs to stop. The run ends as soon as no step is running."""
+        """End the run now, with all that has not settled. A step that runs is told so, and its result is refused."""
         run = engine.cancel(run_id=self.get_object().pk)
         return Response(self.get_serializer(run).data)
 
