@@ -225,6 +225,7 @@ def test_who_is_signed_out_is_told_and_loses_nothing(admin: Admin, queue: Review
     page.keyboard.press("m")
     page.keyboard.type("Typed while signed out.")
     expect(page.locator("[data-saved]")).to_contain_text("Not saved: you are signed out.")
+    expect(page.locator("[data-saved]")).to_be_in_viewport()
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     page.keyboard.press("?")
