@@ -20,6 +20,14 @@ class TextFilter(CharFilter):  # type: ignore[misc]
     """Equal text."""
 
 
+def switch_parameter(request: Request, name: str) -> bool:
+    """What a parameter that is true or false, and false where it is missing, says. Raises ``InvalidInput``."""
+    given = request.query_params.get(name, "false")
+    if given not in SWITCH:
+        raise InvalidInput(f"{name} is true or false.")
+    return SWITCH[given]
+
+
 class _SwitchField(forms.Field):
     def clean(self, value: str | None) -> bool | None:
         if value in (None, ""):

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -15,22 +16,22 @@ from django.utils.html import format_html
 from config import features
 from config.admin_base import BaseAdmin, CodeTextarea, linked, rows_link
 from config.json_html import pretty_json
-from config.problems import DomainError
+from config.problems import DomainError, NotFound
 from feedback import ground_truth
 from feedback.admin.gate import GatedAdmin
+from feedback.comparing import compare
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
 from feedback.permissions import CURATE
 from feedback.provenance import check_provenance
 from feedback.truth_rules import begin_check
-from metrics.documents import differences
 
 HASH_SHOWN = 12  # characters
-MOST_DIFFERENCES = 200
 MOST_READ = 1_000  # sets, for their tags
 MOST_TAG = 80  # characters
 MOST_TAGS = 50  # that can be chosen from
 MOST_TAGS_OF_SET = 20
 MOST_TEXT = 500
+MOST_VERSIONS = 100  # that a link leads to
 MOST_SETS = 20  # that the list offers to put answers into
 
 
@@ -119,24 +120,20 @@ class GroundTruthAdmin(BaseAdmin):
         """What changed since the version before, or since the one that ``?against=`` numbers."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        versions = GroundTruth.objects.filter(pk=object_id)
-        truth = versions.first()
-        if truth is None:
-            raise Http404("There is no such ground truth.")
+        truth = get_object_or_404(GroundTruth, pk=object_id)
+        try:
+            found = compare(truth, request.GET.get("against"))
+        except NotFound as refusal:
+            raise Http404(refusal.message) from refusal
         others = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id).exclude(pk=truth.pk)
-        wanted = request.GET.get("against", str(truth.version - 1))
-        other = others.filter(version=int(wanted[:9])).first() if wanted.isascii() and wanted.isdigit() else None
-        if other is None:
-            raise Http404("There is no such version of this answer.")
-        found = differences(other.data, truth.data, most=MOST_DIFFERENCES + 1)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{truth}: changes",
             "truth": truth,
-            "other": other,
-            "others": others.order_by("version").values_list("version", flat=True)[:100],
-            "rows": [_row(each) for each in found[:MOST_DIFFERENCES]],
-            "is_cut": len(found) > MOST_DIFFERENCES,
+            "other": found.other,
+            "others": others.order_by("version").values_list("version", flat=True)[:MOST_VERSIONS],
+            "rows": [_row(each) for each in found.differences],
+            "is_cut": found.is_cut,
         }
         return TemplateResponse(request, "admin/feedback/groundtruth/compare.html", context)
 

@@ -19,21 +19,21 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from config.filters import SWITCH, SwitchFilter, TextFilter
+from config.filters import SwitchFilter, TextFilter, refuse_strange_parameters, switch_parameter
 from config.parsers import LinesParser
 from config.permissions import holds
-from config.problems import InvalidInput, NotFound
+from config.problems import InvalidInput
 from config.renderers import LinesRenderer
 from feedback import ground_truth
+from feedback.comparing import MOST_DIFFERENCES, compare
 from feedback.ground_truth_lines import export_lines, import_lines
 from feedback.models import GroundTruth, GroundTruthSet
 from feedback.permissions import CURATE
-from metrics.documents import differences
 
 MOST_ITEMS = 1_000
-MOST_DIFFERENCES = 200
 LINES = "application/x-ndjson"
 AGAINST = OpenApiParameter("against", int, description="A version of the same answer; else the one before.")
+SCOPE = OpenApiParameter("scope", str, required=True, description="A node of a pipeline, or a process.")
 DRY_RUN = OpenApiParameter("dryRun", bool, description="`true`: check every line, give the counts, keep nothing.")
 FROZEN = OpenApiResponse(description="It is frozen, `ground-truth-set-frozen`, or `ground-truth-set-in-use`.")
 
@@ -160,21 +160,31 @@ class GroundTruthViewSet(ReadOnlyModelViewSet[GroundTruth]):
     def compare(self, request: Request, pk: uuid.UUID) -> Response:
         """What changed since the version before, or since the one that `against` numbers."""
         truth = self.get_object()
-        wanted = request.query_params.get("against", str(truth.version - 1))
-        versions = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id)
-        is_number = wanted.isascii() and wanted.isdigit()
-        other = versions.filter(version=int(wanted[:9])).first() if is_number else None
-        if other is None:
-            raise NotFound(f"There is no version {wanted[:20]!r} of this answer to compare with.")
-        found = differences(other.data, truth.data, most=MOST_DIFFERENCES + 1)
+        found = compare(truth, request.query_params.get("against"))
         return Response(
             {
                 "version": truth.version,
-                "against": other.version,
-                "differences": found[:MOST_DIFFERENCES],
-                "isCut": len(found) > MOST_DIFFERENCES,
+                "against": found.other.version,
+                "differences": found.differences,
+                "isCut": found.is_cut,
             }
         )
+
+    @extend_schema(operation_id="groundTruthExport", parameters=[SCOPE], responses={(200, LINES): OpenApiTypes.STR})
+    @action(detail=False, renderer_classes=[LinesRenderer], filterset_class=None, pagination_class=None)
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """Every version of one scope as JSONL, one a line."""
+        refuse_strange_parameters(request, ["scope"])
+        scope = request.query_params.get("scope")
+        if scope is None:
+            raise InvalidInput("Name the scope whose answers are wanted: ?scope=split.")
+        return _as_file(GroundTruth.objects.filter(scope=scope), name="ground-truth")
+
+
+def _as_file(truths: QuerySet[GroundTruth], *, name: str) -> StreamingHttpResponse:
+    disposition = f'attachment; filename="{name}.jsonl"'
+    lines = (f"{line}\n" for line in export_lines(truths))
+    return StreamingHttpResponse(lines, content_type=LINES, headers={"Content-Disposition": disposition})
 
 
 class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSet]):
@@ -218,9 +228,7 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
     def export(self, request: Request, pk: uuid.UUID) -> StreamingHttpResponse:
         """What the set holds as JSONL, one version a line."""
         truth_set = self.get_object()
-        lines = (f"{line}\n" for line in export_lines(truth_set.members.all()))
-        disposition = f'attachment; filename="{truth_set.key}.jsonl"'
-        return StreamingHttpResponse(lines, content_type=LINES, headers={"Content-Disposition": disposition})
+        return _as_file(truth_set.members.all(), name=truth_set.key)
 
     @extend_schema(
         operation_id="ground_truth_sets_import",
@@ -244,12 +252,10 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
     @transaction.atomic
     def take_in(self, request: Request, pk: uuid.UUID) -> Response:
         """Take JSONL in and put it into the set: all lines or none. Sent again, it changes nothing."""
-        is_rehearsal = request.query_params.get("dryRun", "false")
-        if is_rehearsal not in SWITCH:
-            raise InvalidInput("dryRun is true or false.")
+        is_rehearsal = switch_parameter(request, "dryRun")
         lines: Any = request.data
         imported = import_lines(lines, truth_set=self.get_object())
-        transaction.set_rollback(SWITCH[is_rehearsal])
+        transaction.set_rollback(is_rehearsal)
         return Response({"created": imported.created, "unchanged": imported.unchanged})
 
     @extend_schema(request=SetItemsSerializer, responses=GroundTruthSetSerializer)

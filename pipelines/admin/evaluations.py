@@ -20,7 +20,7 @@ from feedback.admin.gate import GatedAdmin
 from feedback.models import Evaluation, EvaluationItem
 from feedback.models.evaluations import OUTCOME_COLOURS, STATUS_COLOURS
 from pipelines.admin.evaluation_page import etag_of, load_page
-from pipelines.review.evaluating.services import RELATIONS, begin_evaluation, cancel_evaluation, carry_on
+from pipelines.review.evaluating.services import RELATIONS, begin_evaluation, cancel_evaluation, carry_on, progress
 
 PAGE = "admin/feedback/evaluation"
 LABELS = {
@@ -116,7 +116,7 @@ class EvaluationAdmin(GatedAdmin, BaseAdmin):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "page": load_page(request, evaluation),
+            "page": load_page(request, evaluation, progress(evaluation)),
             "opts": self.opts,
             "title": str(evaluation),
             **(extra_context or {}),
@@ -126,10 +126,11 @@ class EvaluationAdmin(GatedAdmin, BaseAdmin):
     def live_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         """What the page shows, without what stands around it; 304 while nothing has changed."""
         evaluation = self._of(request, pk)
-        headers = {"ETag": etag_of(evaluation), "Cache-Control": "private, no-cache"}
+        scored = progress(evaluation)
+        headers = {"ETag": etag_of(evaluation, scored), "Cache-Control": "private, no-cache"}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return HttpResponseNotModified(headers=headers)
-        context = {"page": load_page(request, evaluation)}
+        context = {"page": load_page(request, evaluation, scored)}
         return TemplateResponse(request, f"{PAGE}/content.html", context, headers=headers)
 
     def _of(self, request: HttpRequest, pk: uuid.UUID) -> Evaluation:

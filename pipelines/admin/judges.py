@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked, number_text, row_link, rows_link
 from feedback.admin.gate import GatedAdmin
 from feedback.models import Judge, Judgement
-from feedback.models.judges import OUTCOME_COLOURS
+from feedback.models.judges import FIXED, OUTCOME_COLOURS
 from metrics.calibration import Calibration, Interval
 from pipelines.admin.ai import UNPRICED, dollars
 from pipelines.judging.calibration import (
@@ -28,7 +28,6 @@ from pipelines.judging.calibration import (
 )
 from pipelines.judging.making import save_judge
 
-FIXED = ("key", "prompt", "provider", "model", "temperature", "max_tokens", "compares", "pass_from")
 MOST_DISAGREEMENTS = 50
 MOST_REASON = 200
 
@@ -52,7 +51,7 @@ class JudgeAdmin(GatedAdmin, BaseAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Judge | None = None) -> list[str]:
         """What a judge measures with is fixed once it has judged."""
         fixed = FIXED if obj is not None and obj.has_judged else ()
-        return [*super().get_readonly_fields(request, obj), *fixed]
+        return [*super().get_readonly_fields(request, obj), *(name.removesuffix("_id") for name in fixed)]
 
     def save_model(self, request: HttpRequest, obj: Judge, form: Any, change: bool) -> None:
         save_judge(obj)

@@ -515,6 +515,17 @@ def test_the_page_costs_the_same_however_many_answers_there_are(client: Client, 
     assert queries(2) == queries(9)
 
 
+def test_how_far_it_is_is_counted_once(client: Client, boss: User, api: APIClient) -> None:
+    evaluation = started(2)
+    address, live = f"/api/evaluations/{evaluation.pk}", url("live", evaluation)
+
+    for asking, path in ((api, address), (client, url("change", evaluation)), (client, live)):
+        with CaptureQueriesContext(connection) as captured:
+            assert asking.get(path).status_code == 200
+        counted = [query["sql"] for query in captured if 'COUNT(DISTINCT "feedback_evaluationitem"' in query["sql"]]
+        assert len(counted) == 1, path
+
+
 def test_the_page_cancels_and_carries_on(
     client: Client, boss: User, nothing_starts: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:

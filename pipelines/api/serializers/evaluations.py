@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from feedback.models import Evaluation, EvaluationItem
@@ -62,8 +61,8 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
 
 
 class EvaluationDetailSerializer(EvaluationSerializer):
-    runsScored = serializers.SerializerMethodField()
-    runs = serializers.SerializerMethodField(help_text="One an input and side.")
+    runsScored = serializers.IntegerField(source="runs_scored", read_only=True)
+    runs = serializers.IntegerField(source="run_count", read_only=True, help_text="One an input and side.")
     report = serializers.JSONField(
         read_only=True,
         allow_null=True,
@@ -74,13 +73,10 @@ class EvaluationDetailSerializer(EvaluationSerializer):
     class Meta(EvaluationSerializer.Meta):
         fields = (*EvaluationSerializer.Meta.fields, "runsScored", "runs", "report")
 
-    @extend_schema_field(int)
-    def get_runsScored(self, evaluation: Evaluation) -> int:  # noqa: N802 - named after its field
-        return progress(evaluation)[0]
-
-    @extend_schema_field(int)
-    def get_runs(self, evaluation: Evaluation) -> int:
-        return progress(evaluation)[1]
+    def to_representation(self, evaluation: Evaluation) -> dict[str, Any]:
+        shown: Any = evaluation
+        shown.runs_scored, shown.run_count = progress(evaluation)
+        return super().to_representation(shown)
 
 
 class EvaluationItemSerializer(serializers.ModelSerializer[EvaluationItem]):

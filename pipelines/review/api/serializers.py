@@ -10,6 +10,8 @@ from metrics.models import MetricResult
 from pipelines.review.adjudication import AnswerSoFar
 from pipelines.review.content import Content
 
+MOST_ITEMS = 1_000  # at once
+
 
 class ReviewQuestionSerializer(serializers.ModelSerializer[ReviewQuestion]):
     helpText = serializers.CharField(source="help_text", read_only=True)
@@ -308,6 +310,14 @@ class ReviewFilledSerializer(serializers.Serializer[Any]):
     whyNone = serializers.CharField(
         source="why_none", help_text="Why none was added, as a sentence; empty where some were."
     )
+
+
+class ReviewItemsSerializer(serializers.Serializer[Any]):
+    itemIds = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_ITEMS)
+
+
+class ReviewItemsChangedSerializer(serializers.Serializer[Any]):
+    changed = serializers.IntegerField(help_text="How many there were to change.")
 
 
 class ReviewItemChangeSerializer(serializers.Serializer[Any]):

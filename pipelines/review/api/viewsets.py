@@ -15,7 +15,9 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from config.filters import switch_parameter
 from config.permissions import holds
+from config.problems import InvalidInput
 from config.renderers import PageRenderer, PictureRenderer
 from feedback import queues, services
 from feedback.accepted import accepted_answer
@@ -45,6 +47,7 @@ LOST = OpenApiResponse(
 )
 
 
+DRY_RUN = OpenApiParameter("dryRun", bool, description="`true`: only say how many would be added.")
 ANSWERED = OpenApiResponse(description="It has been answered: `review-question-answered`.")
 CHANGES = {"create": "add", "partial_update": "change", "destroy": "delete"}
 
@@ -139,6 +142,7 @@ class ReviewQueueViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQueue]):
     @extend_schema(
         operation_id="reviewQueuesFill",
         request=None,
+        parameters=[DRY_RUN],
         responses={
             200: serializers.ReviewFilledSerializer,
             400: OpenApiResponse(description="The rule's metric has no target: `invalid-input`."),
@@ -147,7 +151,8 @@ class ReviewQueueViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQueue]):
     @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])
     def fill(self, request: Request, pk: Any) -> Response:
         """Add outputs by the queue's rule that it does not hold yet, until enough wait."""
-        return Response(serializers.ReviewFilledSerializer(fill(self.get_object())).data)
+        filled = fill(self.get_object(), dry_run=switch_parameter(request, "dryRun"))
+        return Response(serializers.ReviewFilledSerializer(filled).data)
 
 
 class ReviewQuestionViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewQuestion]):
@@ -227,6 +232,26 @@ class ReviewItemViewSet(ReadOnlyModelViewSet[ReviewItem]):
         """Take an item that is not done out of its queue; answers given so far stay. Another one stays as it is."""
         services.withdraw(items=[self.get_object()])
         return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        operation_id="reviewItemsWithdrawMany",
+        request=serializers.ReviewItemsSerializer,
+        responses=serializers.ReviewItemsChangedSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="withdraw")
+    def withdraw_many(self, request: Request) -> Response:
+        """Take up to 1,000 items that are not done out of their queues. Others stay as they are."""
+        return Response({"changed": services.withdraw(items=_chosen(request))})
+
+    @extend_schema(
+        operation_id="reviewItemsPutBackMany",
+        request=serializers.ReviewItemsSerializer,
+        responses=serializers.ReviewItemsChangedSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="put-back")
+    def put_back_many(self, request: Request) -> Response:
+        """Put up to 1,000 withdrawn items back into their queues. Others stay as they are."""
+        return Response({"changed": services.put_back(items=_chosen(request))})
 
     @extend_schema(operation_id="reviewItemsPutBack", request=None, responses=serializers.ReviewItemSerializer)
     @action(detail=True, methods=["post"], url_path="put-back")
@@ -363,6 +388,16 @@ class ReviewAssignmentViewSet(ReadOnlyModelViewSet[ReviewAssignment]):
 
     def _now(self) -> Response:
         return Response(serializers.ReviewAssignmentSerializer(self.get_object()).data)
+
+
+def _chosen(request: Request) -> list[ReviewItem]:
+    """Raises ``InvalidInput`` for an id that no item has."""
+    ids = set(read_body(serializers.ReviewItemsSerializer, request)["itemIds"])
+    items = list(ReviewItem.objects.filter(pk__in=ids))
+    unknown = sorted(map(str, ids - {item.pk for item in items}))
+    if unknown:
+        raise InvalidInput(f"There is no item {unknown[0]}. Nothing was changed.")
+    return items
 
 
 def _own(request: Request, pk: uuid.UUID) -> Opened:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from config.problems import DomainError
@@ -169,12 +170,13 @@ def cancel_evaluation(evaluation: Evaluation) -> Evaluation:
 
 def progress(evaluation: Evaluation) -> tuple[int, int]:
     """How many runs are scored, of how many: one an input and side."""
-    done = total = 0
-    for side in sides_of(evaluation):
-        references = evaluation.items.order_by().values("reference").distinct()
-        total += references.count()
-        done += references.filter(**{f"{side.scores}__isnull": False}).count()
-    return done, total
+    sides = sides_of(evaluation)
+    scored = {
+        f"{side.prefix}scored": Count("reference", distinct=True, filter=Q(**{f"{side.scores}__isnull": False}))
+        for side in sides
+    }
+    counts = evaluation.items.aggregate(inputs=Count("reference", distinct=True), **scored)
+    return sum(counts[name] for name in scored), counts["inputs"] * len(sides)
 
 
 def _check_sides(evaluation: Evaluation, scopes: Set[str]) -> None:
