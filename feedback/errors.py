@@ -63,6 +63,12 @@ class SetInUse(DomainError):
     code = "ground-truth-set-in-use"
 
 
+class VersionTaken(DomainError):
+    """The version of ground truth is there already; none ever changes."""
+
+    code = "ground-truth-version-taken"
+
+
 class ImportRefused(InvalidInput):
     """Nothing was imported; ``errors`` lists the reasons by line."""
 

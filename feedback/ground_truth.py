@@ -9,10 +9,14 @@ from django.db import connection, transaction
 from django.db.models import Max, ProtectedError, Q, QuerySet
 from django.utils import timezone
 
-from feedback.errors import SetFrozen, SetInUse
+from feedback.errors import SetFrozen, SetInUse, VersionTaken
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem, ReviewFeedback
 from feedback.provenance import check_provenance
 from feedback.truth_rules import begin_check
+
+LOCK_VERSIONS = """
+    SELECT pg_advisory_xact_lock_shared(hashtextextended('truths', 0)), pg_advisory_xact_lock(hashtextextended(%s, 0))
+"""
 
 
 @transaction.atomic
@@ -30,8 +34,7 @@ def add_version(
 
     It is kept once of all the reviews in ``alike`` too, which say the same. The caller has checked ``data``.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"truth {scope} {reference_id}"])
+    _lock_versions(scope, reference_id)
     if feedback is not None:
         same = Q(feedback=feedback) if alike is None else Q(feedback=feedback) | Q(feedback__in=alike)
         known = GroundTruth.objects.filter(same).order_by("-version").first()
@@ -56,6 +59,31 @@ def write_version(
     check_provenance(provenance)
     begin_check()(scope, data)
     return add_version(scope=scope, reference_id=reference_id, data=data, provenance=provenance, created_by=created_by)
+
+
+@transaction.atomic
+def keep_version(truth: GroundTruth) -> None:
+    """Keep a version whose number somebody chose. Raises ``VersionTaken``."""
+    _lock_versions(truth.scope, truth.reference_id)
+    known = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id, version=truth.version)
+    if known.exists():
+        raise VersionTaken(f"{truth} was added meanwhile. Look at it, and give this one the next number.")
+    truth.save(force_insert=True)
+
+
+def lock_all_versions() -> None:
+    """Until the transaction ends nobody else adds a version of any answer.
+
+    For those who add many: to lock each takes more than PostgreSQL has room for, and two might wait for each other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('truths', 0))")
+
+
+def _lock_versions(scope: str, reference_id: str) -> None:
+    """Until the transaction ends nobody else adds a version of this answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_VERSIONS, [f"truth {scope} {reference_id}"])
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from config.canonical import canonical_json, content_hash
 from config.jsonl import LineFault, read_line
 from config.problems import InvalidInput
 from feedback.errors import ImportRefused, TruthInvalid
-from feedback.ground_truth import put_into_set
+from feedback.ground_truth import lock_all_versions, put_into_set
 from feedback.models import GroundTruth, GroundTruthSet
 from feedback.provenance import check_provenance
 from feedback.truth_rules import Check, begin_check
@@ -56,16 +56,16 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
     truths: list[GroundTruth] = []
     check = begin_check()
     created = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    documents = _read_all(lines)  # as whoever sends them may be slow, and others wait from here on
+    lock_all_versions()
+    for number, document in documents:
         try:
-            if number > MOST_LINES:
-                raise LineFault(f"there are more than {MOST_LINES:,} lines; import them in parts")
-            truth, is_new = _keep(_read(line), check)
+            if isinstance(document, LineFault):
+                raise document
+            truth, is_new = _keep(document, check)
         except LineFault as fault:
             errors.append({"path": f"line {number}", "message": str(fault)})
-            if len(errors) == MOST_ERRORS or number > MOST_LINES:
+            if len(errors) == MOST_ERRORS:
                 break
             continue
         created += is_new
@@ -75,6 +75,26 @@ def import_lines(lines: Iterable[bytes], *, truth_set: GroundTruthSet | None = N
     if truth_set is not None:
         put_into_set(truth_set=truth_set, truths=truths)
     return Imported(created, len(truths) - created)
+
+
+def _read_all(lines: Iterable[bytes]) -> list[tuple[int, dict[str, Any] | LineFault]]:
+    """What each line says, or what is wrong with it, up to ``MOST_ERRORS`` of these."""
+    found: list[tuple[int, dict[str, Any] | LineFault]] = []
+    faults = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        if number > MOST_LINES:
+            found.append((number, LineFault(f"there are more than {MOST_LINES:,} lines; import them in parts")))
+            break
+        try:
+            found.append((number, _read(line)))
+        except LineFault as fault:
+            found.append((number, fault))
+            faults += 1
+            if faults == MOST_ERRORS:
+                break
+    return found
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Ground truth, what changed from version to version, and its sets."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,8 +23,6 @@ from feedback.admin.gate import GatedAdmin
 from feedback.comparing import compare
 from feedback.models import GroundTruth, GroundTruthSet, GroundTruthSetItem
 from feedback.permissions import CURATE
-from feedback.provenance import check_provenance
-from feedback.truth_rules import begin_check
 
 HASH_SHOWN = 12  # characters
 MOST_READ = 1_000  # sets, for their tags
@@ -72,6 +71,7 @@ class GroundTruthAdmin(BaseAdmin):
         "created_at",
     )
     readonly_fields = ("changes", "created_by", "created_at")
+    written = ("scope", "reference_id", "data", "provenance")
 
     def is_frozen(self, obj: GroundTruth) -> bool:
         return True
@@ -94,12 +94,18 @@ class GroundTruthAdmin(BaseAdmin):
         thawed = GroundTruthSet.objects.filter(frozen_at=None).order_by("-pk")[:MOST_SETS]
         return {**known, **{f"put_into_{each.key}": _action_into(each) for each in thawed}}
 
+    def get_fields(self, request: HttpRequest, obj: GroundTruth | None = None) -> Any:
+        """While review is on, an answer that is added gets its number by itself and belongs to no review."""
+        return self.written if obj is None and features.is_open(request, features.REVIEW) else self.fields
+
     def save_model(self, request: HttpRequest, obj: GroundTruth, form: Any, change: bool) -> None:
-        if features.is_open(request, features.REVIEW):
-            check_provenance(obj.provenance)
-            begin_check()(obj.scope, obj.data)
-        obj.created_by = request.user  # type: ignore[assignment]
-        super().save_model(request, obj, form, change)
+        obj.created_by = cast(User, request.user)
+        if not features.is_open(request, features.REVIEW):
+            ground_truth.keep_version(obj)
+            return
+        written = {name: getattr(obj, name) for name in self.written}
+        kept = ground_truth.write_version(**written, created_by=obj.created_by)
+        obj.pk, obj.version = kept.pk, kept.version
 
     @admin.display(description="Changes")
     def changes(self, obj: GroundTruth) -> Any:
