@@ -103,7 +103,8 @@ BEGIN
             WHERE e.i ? 'design'
             ORDER BY e.i #>> '{design,id}', e.n DESC
         ) latest
-        WHERE d.id = latest.id;
+        -- Where nothing is logged a key is not known again, and the same may come twice.
+        WHERE d.id = latest.id AND d.metrics -> 'quality' IS DISTINCT FROM latest.quality;
     END IF;
 
     IF COALESCE(cardinality(created), 0) < sent THEN

@@ -385,6 +385,18 @@ def test_with_logging_off_only_what_was_always_left_is_left() -> None:
     assert design.metrics["quality"]["grade"] == "B"
 
 
+def test_a_quality_run_that_is_sent_again_while_nothing_is_logged_leaves_its_design_as_it_is() -> None:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="tests")
+    judged = {"idempotencyKey": "q", **JUDGEMENT, "designSplitId": str(DesignSplitFactory().pk)}
+    signed_in().post("/api/quality-runs", judged)
+    before = DesignSplit.objects.get()
+
+    assert signed_in().post("/api/quality-runs", judged).status_code == 201
+
+    after = DesignSplit.objects.get()
+    assert (after.metrics, after.updated_at) == (before.metrics, before.updated_at)
+
+
 def test_recording_needs_its_own_permission() -> None:
     user = UserFactory()
     user.user_permissions.add(*Permission.objects.filter(content_type__app_label="monitoring", codename="add_testrun"))
