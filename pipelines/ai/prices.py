@@ -1,5 +1,6 @@
 """What a call costs, by the table of prices. What is not known to cost something is unpriced, never free."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -13,8 +14,13 @@ CENT_FRACTION = Decimal("0.00000001")
 def price_of(*, provider: str, models: tuple[str, ...], on: date | None = None) -> ModelPrice | None:
     """The price in force on a day (UTC, today by default) of the first of these model names that has one."""
     day = on or datetime.now(UTC).date()
-    prices = ModelPrice.objects.filter(provider=provider, model__in=models, effective_from__lte=day)
-    latest = {price.model: price for price in prices.order_by("effective_from")}
+    return price_among(ModelPrice.objects.filter(provider=provider, model__in=models), models=models, on=day)
+
+
+def price_among(prices: Iterable[ModelPrice], *, models: Sequence[str], on: date) -> ModelPrice | None:
+    """The same, of a provider's prices that were read before."""
+    begun = (price for price in prices if price.effective_from <= on)
+    latest = {price.model: price for price in sorted(begun, key=lambda price: price.effective_from)}
     return next((latest[model] for model in models if model in latest), None)
 
 

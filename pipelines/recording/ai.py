@@ -2,15 +2,19 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from config.models import uuid7, weight_of
 from ir_schemas import active
 from ir_schemas.artifacts import Mode, Verdict, check_ir
 from monitoring.models import TestRun
+from pipelines.ai.prices import cost_of, price_among
+from pipelines.ai.providers import Counts
 from pipelines.recording import results
 from pipelines.recording.columns import validation_columns
-from pipelines.recording.items import Known, moments
+from pipelines.recording.items import Known, models_of, moments
 from pipelines.recording.results import Redacted
 
 Item = Mapping[str, Any]
@@ -21,6 +25,7 @@ FIGURES = {
     "tokensCached": "tokens_cached",
     "tokensReasoning": "tokens_reasoning",
 }
+MOST_DOLLARS = 10**8
 
 
 def judge(item: Item, known: Known, mode: Mode) -> Verdict | None:
@@ -43,6 +48,9 @@ def judge(item: Item, known: Known, mode: Mode) -> Verdict | None:
 def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: str, logged: bool) -> dict[str, Any]:
     """The rows of one run as ``pipelines_record`` takes them. Raises ``ItemInvalid`` for impossible moments."""
     started, completed, latency_ms = moments(item)
+    listed = _listed_cost(item, known, completed.date()) if logged and item.get("costUsd") is None else None
+    if listed is not None:
+        item = {**item, "costUsd": f"{listed:f}"}
     identity = {"idempotency_key": item["idempotencyKey"], "payload_hash": payload_hash}
     data = {"id": uuid7(), **_prompt_data(item), **identity}
     rows: dict[str, Any] = {
@@ -56,6 +64,7 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
     prompt = known.prompt(item)
     told = _summary(item, prompt, latency_ms)
     summary = redacted.document(told) | {
+        **({} if listed is None else {"costFrom": "prices"}),
         "promptDataId": str(data["id"]),
         "promptResultId": str(rows["promptResult"]["id"]),
     }
@@ -82,6 +91,13 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
     }
     rows["testResults"] = [{"id": uuid7(), **one} for one in _results(item, verdict, latency_ms, redacted)]
     return rows
+
+
+def _listed_cost(item: Item, known: Known, day: date) -> Decimal | None:
+    """What the table of prices says that the run cost; None where it or the tokens are not known."""
+    price = price_among(known.prices.get(item.get("provider") or "", ()), models=models_of(item), on=day)
+    cost = cost_of(Counts(**{column: _whole(item.get(name)) for name, column in FIGURES.items()}), price)
+    return cost if cost is not None and cost < MOST_DOLLARS else None
 
 
 def _prompt_data(item: Item) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from pipelines.models import (
     AIPrompt,
     DesignSplit,
     GeneratedArtifact,
+    ModelPrice,
     ModuleTemplate,
 )
 
@@ -27,7 +29,8 @@ Kind = Literal["ai", "quality"]
 
 LIMITS = Limits(max_bytes=25_000_000, max_depth=64)
 MAX_ERRORS = 20
-_ARRAYS = ", ".join(["%s::uuid[]"] * 6)
+LONGEST_MODEL = 200
+_ARRAYS = ", ".join(["%s::uuid[]"] * 6 + ["%s::text[]"] * 2)
 # What an item can name, in the order of the arguments of pipelines_recording_ground.
 NAMED: Mapping[str, type[models.Model]] = {
     "promptId": AIPrompt,
@@ -66,6 +69,7 @@ class Known:
     others: Mapping[str, frozenset[uuid.UUID]]
     logging: flags.State
     validation: flags.State
+    prices: Mapping[str, Sequence[ModelPrice]]
 
     def prompt(self, item: Mapping[str, Any]) -> NamedPrompt | None:
         """The prompt that an item names, or None where it names none."""
@@ -102,9 +106,13 @@ def check(kind: Kind, item: Any) -> None:
 
 def look_up(items: Iterable[Mapping[str, Any]]) -> Known:
     """Read the flags, and what the items name, in one statement."""
-    named = [{_as_uuid(item.get(name)) for item in items} - {None} for name in (*NAMED, "pipelineId")]
+    named: list[set[Any]] = [
+        *({_as_uuid(item.get(name)) for item in items} - {None} for name in (*NAMED, "pipelineId")),
+        {item.get("provider") for item in items} - {None},
+        {model for item in items for model in models_of(item)},
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pipelines_recording_ground({_ARRAYS})::text", [list(ids) for ids in named])
+        cursor.execute(f"SELECT pipelines_recording_ground({_ARRAYS})::text", list(map(list, named)))
         found = json.loads(cursor.fetchone()[0])
     prompts = [NamedPrompt(**_with_ids(prompt)) for prompt in found["promptId"] or ()]
     return Known(
@@ -112,7 +120,15 @@ def look_up(items: Iterable[Mapping[str, Any]]) -> Known:
         others={name: frozenset(map(uuid.UUID, found[name] or ())) for name in (*NAMED, "pipelineId")[1:]},
         logging=flags.read_state(found["logging"]),
         validation=flags.read_state(found["validation"]),
+        prices=_prices(found["prices"] or ()),
     )
+
+
+def models_of(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """The model that answered; and the one that was asked, which spans tell apart from it."""
+    asked = (item.get("metadata") or {}).get("request")
+    names = (item.get("model"), asked.get("model") if isinstance(asked, dict) else None)
+    return tuple(name for name in names if isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL)
 
 
 def check_references(item: Mapping[str, Any], known: Known) -> None:
@@ -144,6 +160,22 @@ def moments(item: Mapping[str, Any]) -> tuple[datetime, datetime, float | None]:
     if completed < started:
         raise _ended_wrongly("It ends before it begins.")
     return started, completed, latency_ms
+
+
+def _prices(found: Iterable[Mapping[str, Any]]) -> dict[str, list[ModelPrice]]:
+    """By provider."""
+    prices: dict[str, list[ModelPrice]] = {}
+    for row in found:
+        cached = row["cached_per_million"]
+        price = ModelPrice(
+            model=row["model"],
+            effective_from=date.fromisoformat(row["effective_from"]),
+            input_per_million=Decimal(row["input_per_million"]),
+            output_per_million=Decimal(row["output_per_million"]),
+            cached_per_million=None if cached is None else Decimal(cached),
+        )
+        prices.setdefault(row["provider"], []).append(price)
+    return prices
 
 
 def _ended_wrongly(message: str) -> ItemInvalid:

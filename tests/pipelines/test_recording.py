@@ -3,6 +3,7 @@
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.factories import (
     AIProcessFactory,
     AIPromptFactory,
     DesignSplitFactory,
+    ModelPriceFactory,
     PipelineDefinitionFactory,
     UserFactory,
 )
@@ -184,6 +186,53 @@ def test_a_prompts_own_mode_goes_first() -> None:
     signed_in().post("/api/ai-runs", ai_run(promptId=str(prompt.pk), result={}))
 
     assert TestRun.objects.get().status == "failed"
+
+
+def price(model: str, day: str, dollars: int, provider: str = "openai") -> None:
+    ModelPriceFactory(
+        provider=provider, model=model, effective_from=day, input_per_million=dollars, output_per_million=10 * dollars
+    )
+
+
+def test_a_run_that_tells_no_cost_has_that_of_the_table_of_prices_on_its_day() -> None:
+    for day, dollars in (("2026-01-01", 1), ("2026-02-01", 2), ("2026-03-01", 3)):
+        price("small", day, dollars)
+    price("large", "2026-01-01", 99)
+    price("small", "2026-01-01", 99, provider="other")
+    spent = {"model": "small", "tokensIn": 1_000_000, "tokensOut": 100_000, "tokensCached": None}
+    items = [
+        ai_run("on its day", **spent, costUsd=None, completedAt="2026-02-28T23:59:59Z", startedAt=None),
+        ai_run("told", **spent, costUsd="0.5"),
+        ai_run("before there was a price", **spent, costUsd=None, completedAt="2025-12-31T00:00:00Z", startedAt=None),
+        ai_run("tokens unknown", **{**spent, "tokensOut": None}, costUsd=None),
+        ai_run("another model", **{**spent, "model": "new"}, costUsd=None),
+        ai_run("asked", **{**spent, "model": "small-0228"}, costUsd=None, metadata={"request": {"model": "small"}}),
+    ]
+
+    verdicts = signed_in().post("/api/ai-runs", {"items": items}).json()["results"]
+
+    assert {one["status"] for one in verdicts} == {201}
+    costs = {run.idempotency_key: run for run in TestRun.objects.all()}
+    assert {key: run.cost_usd for key, run in costs.items()} == {
+        "on its day": 4,
+        "told": Decimal("0.5"),
+        "before there was a price": None,
+        "tokens unknown": None,
+        "another model": None,
+        "asked": 2,
+    }
+    assert costs["on its day"].summary["totalCostUsd"] == "4.00000000"
+    assert {key for key, run in costs.items() if "costFrom" in run.summary} == {"on its day", "asked"}
+    assert PromptResult.objects.get(prompt_data__idempotency_key="on its day").total_cost_usd == 4
+
+
+def test_with_logging_off_no_cost_is_added() -> None:
+    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="tests")
+    price("gpt-5", "2020-01-01", 1)
+
+    signed_in().post("/api/ai-runs", ai_run(costUsd=None))
+
+    assert PromptResult.objects.get().total_cost_usd is None
 
 
 def test_guards_and_refusals_are_told() -> None:
