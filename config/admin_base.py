@@ -285,6 +285,12 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
         return show
 
 
+def is_list(request: HttpRequest) -> bool:
+    """Whether the rows are asked for by a list, which has no use for the documents in them."""
+    match = request.resolver_match
+    return match is not None and str(match.url_name).endswith("_changelist")
+
+
 class ReadOnlyAdmin(BaseAdmin):
     """A record of what happened: shown to those who may view it, changed by nobody.
 

@@ -1,4 +1,7 @@
-"""Taking the bodies of old IR artifacts and prompts away. Rows stay, with size, hash, verdict, tokens and cost."""
+"""Taking the bodies of old IR artifacts and prompts away, and what steps said.
+
+Rows with a body stay, with size, hash, verdict, tokens and cost; a line that a step said goes whole.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -7,28 +10,31 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Exists, F, Func, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from config.models import first_uuid7
 from feedback.accepted import awaited_items, uncurated_items
 from feedback.models.queues import ItemKind
 from ir_schemas.models import IRArtifact
-from pipelines.models import PromptData, PromptResult
+from pipelines.models import PromptData, PromptResult, StepLog
 from pipelines.models.runs import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``empty`` are the columns of the body and what they hold without it; ``run`` is the lookup of the row's run.
+    """``empty`` are the columns of the body and what they hold without it, None where the row goes with it; ``size``
+    is how many bytes that has; ``run`` is the lookup of the row's run.
 
     ``results`` are the prompt's results that the row is or has, for a query two levels below it.
     """
 
     model: type[models.Model]
-    empty: Mapping[str, Any]
+    empty: Mapping[str, Any] | None
     run: str
     results: QuerySet[PromptResult, Any] | None = None
+    size: str | Func = "size_bytes"
+    name: str = "bodies"
 
 
 RESULTS = PromptResult.objects.values("pk")
@@ -46,13 +52,16 @@ KINDS = {
         "prompt_data__step_run__pipeline_run",
         RESULTS.filter(pk=OuterRef(OuterRef("pk"))),
     ),
+    "logs": Kind(
+        StepLog, None, "step_run__pipeline_run", size=Func(F("message"), function="octet_length"), name="lines"
+    ),
 }
 
 
 def prunable(kind: Kind, before: datetime, *, reviewed: bool = False) -> tuple[int, int]:
-    """How many bodies would go, and how many bytes they say they have."""
+    """How many bodies or lines would go, and how many bytes they say they have."""
     rows = _rows(kind, before, reviewed)
-    return rows.count(), rows.aggregate(size=Sum("size_bytes"))["size"] or 0
+    return rows.count(), rows.aggregate(size=Sum(kind.size, output_field=BigIntegerField()))["size"] or 0
 
 
 def prune(kind: Kind, before: datetime, *, batch: int = 500, reviewed: bool = False) -> Iterator[int]:
@@ -69,14 +78,20 @@ def prune(kind: Kind, before: datetime, *, batch: int = 500, reviewed: bool = Fa
             found = list((rows.filter(pk__gt=after) if after else rows).values_list("pk", flat=True)[:batch])
             if not found:
                 return
-            kind.model._default_manager.filter(pk__in=found).update(**kind.empty, pruned_at=Now())
+            chosen = kind.model._default_manager.filter(pk__in=found)
+            if kind.empty is None:
+                chosen.delete()
+            else:
+                chosen.update(**kind.empty, pruned_at=Now())
         after = found[-1]
         yield len(found)
 
 
 def _rows(kind: Kind, before: datetime, reviewed: bool) -> QuerySet[Any]:
     # Keys are ordered by time, so the key's index finds what is old.
-    old = kind.model._default_manager.filter(pk__lt=first_uuid7(before), created_at__lt=before, pruned_at=None)
+    old = kind.model._default_manager.filter(pk__lt=first_uuid7(before), created_at__lt=before)
+    if kind.empty is not None:
+        old = old.filter(pruned_at=None)
     under_way = Q(**{f"{kind.run}__status": RunStatus.RUNNING})
     return old.exclude(under_way).exclude(_in_review(kind, reviewed)).order_by("pk")
 

@@ -30,6 +30,11 @@ class Results:
         while self._bytes > MAX_KEPT_BYTES and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1][2]
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much is kept, as JSON."""
+        return self._bytes
+
     def forget(self, item: Item) -> None:
         """Drop a result that was not accepted."""
         kept = self._kept.pop(item, None)

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, is_list, linked
 from ir_schemas.models import OUTCOME_COLOURS, IRArtifact, SchemaEvent, SchemaLine
 
 ACTION_COLOURS = {"created": "info", "updated": "info", "activated": "success", "retired": "default"}
@@ -78,5 +78,4 @@ class IRArtifactAdmin(ReadOnlyAdmin):
 
 def _bodies(request: HttpRequest) -> tuple[str, ...]:
     """A list does not read the documents; a row's own page does."""
-    match = request.resolver_match
-    return ("ir_json", "validation_errors") if match and str(match.url_name).endswith("_changelist") else ()
+    return ("ir_json", "validation_errors") if is_list(request) else ()

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from config.admin_base import BaseAdmin, Display, badge, linked, rows_link
+from config.admin_base import BaseAdmin, Display, badge, is_list, linked, rows_link
 from ir_schemas.admin import editor_views, life_views, trial_views
 from ir_schemas.admin.forms import SchemaForm, text_of
 from ir_schemas.admin.permissions import may
@@ -60,9 +60,7 @@ class SchemaAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         versions = super().get_queryset(request)
-        match = request.resolver_match
-        is_list = match is not None and str(match.url_name).endswith("_changelist")
-        return versions.defer("schema", "source") if is_list else versions
+        return versions.defer("schema", "source") if is_list(request) else versions
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": list(self.facts)})]

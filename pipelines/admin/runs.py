@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 
-from config.admin_base import ReadOnlyAdmin, badge, duration_text, linked, row_url
+from config.admin_base import ReadOnlyAdmin, badge, duration_text, is_list, linked, row_url
 from ir_schemas.models import IRArtifact
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.operating.access import may_operate
@@ -114,7 +114,10 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         return {"page": load_run_page(run, tallies, _viewer(request)), "etag": etag}
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related(*RUN_RELATIONS)
+        runs = super().get_queryset(request)
+        if is_list(request):
+            return runs.defer("dag", "inputs", "params", "pipeline_version__dag", "design_split__metrics")
+        return runs.select_related(*RUN_RELATIONS)
 
     def modules_zip_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         """The run's modules in the layout of HubSpot's CLI."""
@@ -168,6 +171,15 @@ class StepRunAdmin(ReadOnlyAdmin):
         ),
         ("Input", {"fields": ("params",)}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        steps = super().get_queryset(request)
+        unseen = (
+            "params",
+            "past_attempts",
+            *(f"pipeline_run__{name}" for name in ("dag", "inputs", "params", "error")),
+        )
+        return steps.defer(*unseen, "pipeline_run__pipeline_version__dag") if is_list(request) else steps
 
     def get_urls(self) -> list[URLPattern]:
         door = self.admin_site.admin_view(partial(decide_page, self))

@@ -24,6 +24,8 @@ from pipelines.unreadable import failed_where_unreadable
 CARRY_SECONDS = 2.0
 """How long a worker stays with one run before it looks into the queue again, where the run isn't a chain."""
 REMEMBERED_RUNS = 64
+REMEMBERED_BYTES = 128_000_000
+"""Of IRs as JSON, in all runs together: those of a run that others end stay until newer ones take their place."""
 
 
 class Carrier:
@@ -68,10 +70,21 @@ class Carrier:
                     )
                 if found.run_id not in self._conductors:
                     return None
-                while len(self._conductors) > REMEMBERED_RUNS:
-                    self._conductors.popitem(last=False)
             self._conductors.move_to_end(found.run_id)
+            self._forget_oldest()
             return self._conductors[found.run_id], found.item
+
+    @property
+    def remembered_bytes(self) -> int:
+        """How much of IRs is kept in memory, as JSON."""
+        return sum(conductor.results.kept_bytes for conductor in self._conductors.values())
+
+    def _forget_oldest(self) -> None:
+        """Let go of runs until the rest is within the bounds, but not of the latest."""
+        while len(self._conductors) > 1 and (
+            len(self._conductors) > REMEMBERED_RUNS or self.remembered_bytes > REMEMBERED_BYTES
+        ):
+            self._conductors.popitem(last=False)
 
     def _forget(self, conductor: Conductor) -> None:
         with self._lock:

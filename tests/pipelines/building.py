@@ -62,7 +62,13 @@ def statuses(run: PipelineRun) -> dict[str, str]:
 def many_step_runs(run: PipelineRun, count: int = 20_000, *, status: str = "completed") -> None:
     """So many rows that a plan which reads them all would cost more than one by index; ``run`` has one to copy."""
     made = {"id": "gen_random_uuid()", "node_key": "'old'", "map_index": "n", "status": "%s"}
-    made |= {"lease_token": "NULL", "lease_expires_at": "NULL", "deadline": "NULL", "ready_at": "now()"}
+    made |= {
+        "lease_token": "NULL",
+        "lease_expires_at": "NULL",
+        "deadline": "NULL",
+        "ready_at": "now()",
+        "started_at": "NULL",
+    }
     made["finished_at"] = "now()" if status == "completed" else "NULL"
     columns = [field.column for field in StepRun._meta.concrete_fields]
     chosen = ", ".join(made.get(column, f's."{column}"') for column in columns)

@@ -134,6 +134,19 @@ def test_the_page_shows_each_module_with_metrics_grade_and_preview(client: Clien
     assert f'sandbox="" loading="lazy" src="{preview_url(artifact)}"' in page
 
 
+@pytest.mark.parametrize("model", ["pipelinerun", "steprun"])
+def test_a_list_reads_no_documents(model: str, client: Client, boss: User) -> None:
+    run = factories.PipelineRunFactory(rerun_of=factories.PipelineRunFactory(finished=True))
+    factories.StepRunFactory(pipeline_run=run)
+
+    with CaptureQueriesContext(connection) as captured:
+        page = client.get(reverse(f"admin:pipelines_{model}_changelist")).content.decode()
+
+    assert str(run.pipeline_version) in page
+    read = [query["sql"] for query in captured.captured_queries]
+    assert not [sql for sql in read if '"dag"' in sql or '"inputs"' in sql or '"params"' in sql]
+
+
 def test_steps_stand_in_the_order_of_the_dag(client: Client, boss: User) -> None:
     nodes = [{"key": "zebra"}, {"key": "ant"}]
     run = factories.PipelineRunFactory(dag={"nodes": nodes})

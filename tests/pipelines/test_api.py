@@ -65,6 +65,19 @@ def test_a_pipeline_comes_with_its_versions_the_newest_first(api: APIClient) -> 
     assert answer["versions"][1]["notes"] == "the beginning"
 
 
+def test_of_many_versions_the_newest_come_with_a_pipeline_and_the_active_one(api: APIClient) -> None:
+    active = PipelineVersionFactory(version=2, is_active=True)
+    PipelineVersionFactory(pipeline=active.pipeline, version=1)
+    for version in range(3, 110):
+        PipelineVersionFactory(pipeline=active.pipeline, version=version)
+    PipelineVersionFactory(version=500)
+
+    answer = api.get(f"/api/pipelines/{active.pipeline.key}").json()
+
+    assert [row["version"] for row in answer["versions"]] == [*range(109, 9, -1), 2]
+    assert answer["activeVersion"] == 2
+
+
 def test_a_run_comes_with_its_steps_in_the_order_of_its_dag(api: APIClient) -> None:
     dag = {"nodes": [{"key": "split"}, {"key": "generate"}]}
     run = PipelineRunFactory(dag=dag, params={"split": {"max_parts": 3}}, started_by=UserFactory(username="ann"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from rest_framework.test import APIClient
 
 from config.problems import InvalidInput
 from pipelines import engine
@@ -15,6 +16,7 @@ from tests.factories import UserFactory
 from tests.pipelines import building
 from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
+from tests.queries import plans_of
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +167,15 @@ def test_of_two_who_decide_at_once_one_does() -> None:
     step_run.refresh_from_db()
     ((user, approve),) = decided
     assert (step_run.decided_by, step_run.status) == (user, "ready" if approve else "failed")
+
+
+def test_what_waits_is_found_by_index_among_all_that_was_done() -> None:
+    run = building.run(building.pipeline(*NODES))
+    building.many_step_runs(run)
+    client = APIClient()
+    client.force_authenticate(UserFactory(is_superuser=True))
+
+    plans = plans_of(lambda: client.get("/api/step-runs?status=waiting"))
+
+    [plan] = [plan for plan in plans if "Limit" in plan and "pipelines_steprun " in plan]
+    assert "step_run_waiting" in plan

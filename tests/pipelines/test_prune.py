@@ -14,7 +14,7 @@ from django.utils import timezone
 from config.canonical import content_hash
 from feedback.models import ReviewFeedback, ReviewItem
 from ir_schemas.models import IRArtifact
-from pipelines.models import PromptData, PromptResult
+from pipelines.models import PromptData, PromptResult, StepLog
 from tests.factories import (
     GroundTruthFactory,
     IRArtifactFactory,
@@ -23,6 +23,7 @@ from tests.factories import (
     ReviewAnswerFactory,
     ReviewFeedbackFactory,
     ReviewItemFactory,
+    StepLogFactory,
     StepRunFactory,
 )
 
@@ -43,6 +44,18 @@ def old(factory: Any, days: float = 100, **fields: Any) -> Any:
     return factory(id=key, created_at=when, **fields)
 
 
+def test_old_lines_of_runs_that_ended_go_whole() -> None:
+    ended = StepRunFactory(pipeline_run__finished=True)
+    gone = old(StepLogFactory, step_run=ended, message="größer")
+    kept = [old(StepLogFactory, step_run=ended, days=1), old(StepLogFactory)]
+
+    assert "logs: 1 lines of 8 bytes would go" in prune("--older-than", "90", "--dry-run")
+    assert prune("--older-than", "90", "--only", "logs") == "logs: 1 lines are gone\n"
+
+    assert not StepLog.objects.filter(pk=gone.pk).exists()
+    assert set(StepLog.objects.all()) == set(kept)
+
+
 def test_old_bodies_go_and_what_is_said_of_them_stays() -> None:
     artifact = old(IRArtifactFactory, ir_json={"a": 1}, **FINISHED)
     young = old(IRArtifactFactory, days=1, ir_json={"a": 1}, **FINISHED)
@@ -51,7 +64,10 @@ def test_old_bodies_go_and_what_is_said_of_them_stays() -> None:
 
     told = prune("--older-than", "90")
 
-    assert told.splitlines() == [f"{kind}: 1 bodies are gone" for kind in ("artifacts", "prompts", "results")]
+    assert told.splitlines() == [
+        *(f"{kind}: 1 bodies are gone" for kind in ("artifacts", "prompts", "results")),
+        "logs: 0 lines are gone",
+    ]
     for row in (artifact, young, data, result):
         row.refresh_from_db()
     assert (artifact.ir_json, artifact.size_bytes, artifact.content_hash) == (None, 7, content_hash({"a": 1}))

@@ -22,11 +22,12 @@ from metrics.models import MetricResult
 from monitoring.models import TestResult, TestRun
 from pipelines import admission, engine, lifecycle
 from pipelines.conductor import Conductor
+from pipelines.executors import distributed as distributed_executor
 from pipelines.executors import sweeper
 from pipelines.executors.distributed import Carrier
 from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepOutputLink, StepRun
 from pipelines.scheduling import Item
-from tests.factories import MetricDefinitionFactory, MetricProfileItemFactory
+from tests.factories import MetricDefinitionFactory, MetricProfileItemFactory, UserFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
 from tests.waiting import until
@@ -317,6 +318,29 @@ def test_what_a_dead_worker_had_taken_is_dropped() -> None:
 
     assert sweeper.sweep().dropped == 1
     assert ProcrastinateJob.objects.count() == 0
+
+
+def test_a_worker_keeps_no_more_in_memory_than_is_good_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed_executor, "REMEMBERED_BYTES", 25_000)
+    version = building.pipeline(
+        {"key": "a", "params": {"ir": {"text": "x" * 10_000}}}, {"key": "b", "dependsOn": ["a"], "approval": True}
+    )
+    carrier = Carrier()
+    for _ in range(5):
+        run = engine.start_run(version=version)
+        carrier.carry(StepRun.objects.get(pipeline_run=run, node_key="a").pk)
+
+    assert 10_000 < carrier.remembered_bytes < 25_000 + 10_100
+    assert StepRun.objects.filter(node_key="b", status="waiting").count() == 5
+
+    waiting = StepRun.objects.filter(node_key="b").order_by("id")
+    for step_run in waiting:
+        engine.approve(step_run_id=step_run.pk, user=UserFactory())
+        carrier.carry(step_run.pk)
+    assert set(PipelineRun.objects.values_list("status", flat=True)) == {"completed"}
+    told = IRArtifact.objects.filter(step_run__node_key="b").values_list("ir_json__upstream__a__text", flat=True)
+    assert list(told) == ["x" * 10_000] * 5
+    assert carrier.remembered_bytes == 0
 
 
 def _lapsed() -> StepRun:

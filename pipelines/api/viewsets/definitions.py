@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Prefetch, Q
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
@@ -22,9 +22,15 @@ from pipelines.api.serializers import runs as run_serializers
 from pipelines.errors import InvalidDag
 from pipelines.models import PipelineDefinition, PipelineVersion
 
+MOST_VERSIONS = 100
+"""Of a pipeline that is read with its versions; each comes with its DAG."""
+
 
 class PipelineViewSet(ReadOnlyModelViewSet[PipelineDefinition]):
-    """Pipelines by their key; a single one comes with all its versions, the newest first."""
+    """Pipelines by their key; a single one comes with its 100 newest versions, and the active one, the newest first.
+
+    All of them, without their DAGs, are at `/api/pipelines/:key/versions`.
+    """
 
     queryset = PipelineDefinition.objects.alias(
         active=FilteredRelation("versions", condition=Q(versions__is_active=True))
@@ -34,7 +40,12 @@ class PipelineViewSet(ReadOnlyModelViewSet[PipelineDefinition]):
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
-        return rows.prefetch_related("versions") if self.action == "retrieve" else rows
+        if self.action != "retrieve":
+            return rows
+        of_pipeline = PipelineVersion.objects.filter(pipeline__key=self.kwargs["key"])
+        newest = of_pipeline.order_by("-version").values("pk")[:MOST_VERSIONS]
+        shown = of_pipeline.filter(Q(is_active=True) | Q(pk__in=newest)).order_by("-version")
+        return rows.prefetch_related(Prefetch("versions", shown))
 
     def get_serializer_class(self) -> Any:
         single = self.action == "retrieve"

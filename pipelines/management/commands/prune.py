@@ -10,11 +10,11 @@ from pipelines.pruning import KINDS, prunable, prune
 
 class Command(BaseCommand):
     help = (
-        "Take the bodies of old IR artifacts, prompts and results away to free space. Their rows stay, with size, "
-        "hash, verdict, tokens and cost; what a run under way needs stays whole, and so does a run of which an output "
-        "waits in a review queue, or was accepted or corrected and is no ground truth yet. A run whose results are "
-        "pruned cannot be run again in part. Works in short transactions beside the traffic; safe to interrupt and to "
-        "run again. Afterwards PostgreSQL reuses the space by itself."
+        "Take the bodies of old IR artifacts, prompts and results away to free space, and the lines that steps logged. "
+        "The rows of bodies stay, with size, hash, verdict, tokens and cost; what a run under way needs stays whole, "
+        "and so does a run of which an output waits in a review queue, or was accepted or corrected and is no ground "
+        "truth yet. A run whose results are pruned cannot be run again in part. Works in short transactions beside the "
+        "traffic; safe to interrupt and to run again. Afterwards PostgreSQL reuses the space by itself."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,13 +35,14 @@ class Command(BaseCommand):
         before = timezone.now() - timedelta(days=days)
         reviewed = options["reviewed"]
         for name in options["only"] or KINDS:
+            kind = KINDS[name]
             if options["dry_run"]:
-                count, size = prunable(KINDS[name], before, reviewed=reviewed)
-                self.stdout.write(f"{name}: {count} bodies of {size:,} bytes would go")
+                count, size = prunable(kind, before, reviewed=reviewed)
+                self.stdout.write(f"{name}: {count} {kind.name} of {size:,} bytes would go")
                 continue
             gone = 0
-            for more in prune(KINDS[name], before, batch=batch, reviewed=reviewed):
+            for more in prune(kind, before, batch=batch, reviewed=reviewed):
                 gone += more
                 if options["verbosity"] > 1:
                     self.stdout.write(f"{name}: {gone} so far")
-            self.stdout.write(f"{name}: {gone} bodies are gone")
+            self.stdout.write(f"{name}: {gone} {kind.name} are gone")
