@@ -67,8 +67,8 @@ class MetricFit:
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read, ``metrics_cut`` the same of the latest
-    ``MOST_RESULTS`` results of metrics. ``texts`` are questions that are not compared, as texts seldom are the same.
+    """``is_cut`` says that only the latest ``MOST_ANSWERS`` answers were read, ``metrics_cut`` that only
+    ``MOST_RESULTS`` results of metrics were, of the latest items. ``texts`` are not compared, as they are seldom equal.
 
     ``adjudicated`` of the items read were decided by an adjudicator, whose answers count in no measure of agreement;
     ``undecided`` items of the queue wait for one.
@@ -178,7 +178,7 @@ def _metrics(queue: ReviewQueue, rows: Sequence[Row]) -> tuple[list[MetricFit], 
         step_run__review_items__state__in=ReviewItem.SETTLED,
         attempt=F("step_run__attempt"),
         value__isnull=False,
-    ).order_by("-pk")
+    ).order_by("-step_run__review_items__pk", "metric_id")
     results = list(found.values_list("metric_id", "step_run__review_items__pk", "value")[: MOST_RESULTS + 1])
     measured: dict[Any, list[tuple[float, bool]]] = defaultdict(list)
     for metric_id, item, value in results[:MOST_RESULTS]:

@@ -63,7 +63,9 @@ class MetricFitSerializer(serializers.Serializer[Any]):
 
 class AgreementSerializer(serializers.Serializer[Any]):
     isCut = serializers.BooleanField(help_text="Whether only the latest 100,000 answers were read.")
-    areMetricsCut = serializers.BooleanField(help_text="Whether only the latest 200,000 results of metrics were read.")
+    areMetricsCut = serializers.BooleanField(
+        help_text="Whether only 200,000 results of metrics were read, of the latest items."
+    )
     adjudicatedItems = serializers.IntegerField(
         help_text="Decided by an adjudicator, whose answers are compared with nobody's."
     )

@@ -128,7 +128,7 @@ def test_only_the_latest_results_of_metrics_are_read(
     assert told["areMetricsCut"] is True
     assert [(each["metric"], each["rejected"], each["kept"]) for each in told["metrics"]] == [("m", 1, 1)]
     page = client.get(f"/admin/feedback/reviewqueue/{queue.pk}/agreement/").content.decode()
-    assert "the latest 200,000 results of metrics" in page
+    assert "200,000 results of metrics, of the latest items" in page
 
 
 def test_texts_are_named_as_not_compared(queue: ReviewQueue, boss: User, client: Client) -> None:

@@ -1,10 +1,12 @@
-"""Which evaluations have something to be done now: read in one query, so that none that waits is in another's way."""
+"""Which evaluations have something to be done now, so that none that waits is in another's way."""
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from config import features
 from feedback.models import Evaluation, EvaluationItem
+
+LACKS_RUN = Q(run__isnull=True) | Q(baseline_run__isnull=True, evaluation__baseline_version__isnull=False)
 
 
 def due(*, under_way: int) -> QuerySet[Evaluation]:
@@ -13,21 +15,32 @@ def due(*, under_way: int) -> QuerySet[Evaluation]:
     One whose runs all wait, for a person or in a pool, is left out until one of them has ended.
     """
     running = Evaluation.objects.filter(status=Evaluation.Status.RUNNING)
-    items = EvaluationItem.objects.filter(evaluation=OuterRef("pk")).order_by()
-    ended = Q(run__finished_at__isnull=False, scores__isnull=True) | Q(
-        baseline_run__finished_at__isnull=False, baseline_scores__isnull=True
+    counted = running.annotate(
+        going=_going("run", "scores") + _going("baseline_run", "baseline_scores"),
+        ended=_ended("run", "scores") + _ended("baseline_run", "baseline_scores"),
+        lacking=_count(LACKS_RUN, F("pk")),
     )
-    lacks_run = Q(run__isnull=True) | Q(baseline_run__isnull=True, evaluation__baseline_version__isnull=False)
-    going = running.annotate(going=_going(items, "") + _going(items, "baseline_"))
-    may_start = Q(going__lt=under_way) & Exists(items.filter(lacks_run))
-    has_work = Q(going=0) | may_start | Exists(items.filter(ended))
-    return going.filter(_of_open_owners(running), has_work).order_by("pk")
+    has_work = Q(going=0) | Q(ended__gt=0) | Q(going__lt=under_way, lacking__gt=0)
+    return counted.filter(_of_open_owners(running), has_work).order_by("pk")
 
 
-def _going(items: QuerySet[EvaluationItem], prefix: str) -> Coalesce:
+def _going(run: str, scores: str) -> Coalesce:
     """How many runs of a side are not scored."""
-    begun = items.filter(**{f"{prefix}run__isnull": False, f"{prefix}scores__isnull": True})
-    counted = begun.values("evaluation").annotate(count=Count(F(f"{prefix}run"), distinct=True)).values("count")
+    return _count(Q(**{f"{run}__isnull": False, f"{scores}__isnull": True}), F(run))
+
+
+def _ended(run: str, scores: str) -> Coalesce:
+    """How many of these have ended."""
+    return _count(Q(**{f"{run}__finished_at__isnull": False, f"{scores}__isnull": True}), F(run))
+
+
+def _count(which: Q, what: F) -> Coalesce:
+    """Of the items of one evaluation.
+
+    A number, as PostgreSQL would read every item of all times for whether there are any.
+    """
+    items = EvaluationItem.objects.filter(which, evaluation=OuterRef("pk")).order_by()
+    counted = items.values("evaluation").annotate(count=Count(what, distinct=True)).values("count")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
