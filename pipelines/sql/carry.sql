@@ -95,64 +95,9 @@ BEGIN
         );
     END IF;
 
-    IF records ? 'artifacts' THEN
-        INSERT INTO ir_schemas_irartifact (
-            id, created_at, size_bytes, content_hash, step_run_id, attempt, ir_json, outcome, is_valid,
-            validation_errors, error_count, schema_id, schema_definition_id, validation_mode, engine, engine_version
-        )
-        SELECT a.id, moment, a.size_bytes, a.content_hash, a.step_run_id, a.attempt, irs -> (e.place - 1)::integer,
-               a.outcome, a.is_valid, a.validation_errors, a.error_count, a.schema_id, a.schema_definition_id, a.validation_mode, a.engine,
-               a.engine_version
-        FROM jsonb_array_elements(records -> 'artifacts') WITH ORDINALITY AS e(words, place),
-             jsonb_populate_record(NULL::ir_schemas_irartifact, e.words) a;
+    IF records IS NOT NULL THEN
+        PERFORM pipelines_keep_records(records, irs, moment);
     END IF;
-    IF records ? 'metrics' THEN
-        INSERT INTO metrics_metricresult (id, created_at, step_run_id, attempt, metric_id, profile_id, value, passed, details)
-        SELECT m.id, moment, m.step_run_id, m.attempt, m.metric_id, m.profile_id, m.value, m.passed, m.details
-        FROM jsonb_populate_recordset(NULL::metrics_metricresult, records -> 'metrics') m;
-    END IF;
-    IF records ? 'testRuns' THEN
-        INSERT INTO test_run (
-            id, created_at, type, status, design_split_id, artifact_id, step_run_id, attempt, run_group_id, started_at,
-            completed_at, summary, prompt_id, process_id, pipeline_id, model, provider, tokens_in, tokens_out,
-            tokens_cached, tokens_reasoning, cost_usd, latency_ms, validation_passed, error_count, grade, score_overall,
-            score_html, score_accessibility, score_performance, score_hubspot, score_seo, score_tailwind
-        )
-        SELECT t.id, moment, t.type, t.status, t.design_split_id, t.artifact_id, t.step_run_id, t.attempt,
-               t.run_group_id, s.started_at, GREATEST(moment, s.started_at), t.summary, t.prompt_id, t.process_id,
-               t.pipeline_id, COALESCE(t.model, ''), COALESCE(t.provider, ''), t.tokens_in, t.tokens_out,
-               t.tokens_cached, t.tokens_reasoning, t.cost_usd, t.latency_ms, t.validation_passed, t.error_count,
-               COALESCE(t.grade, ''), t.score_overall, t.score_html, t.score_accessibility, t.score_performance,
-               t.score_hubspot, t.score_seo, t.score_tailwind
-        FROM jsonb_populate_recordset(NULL::test_run, records -> 'testRuns') t
-        JOIN pipelines_steprun s ON s.id = t.step_run_id;
-        INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)
-        SELECT r.id, moment, r.test_run_id, r.name, r.status, r.duration_ms, r.details
-        FROM jsonb_populate_recordset(NULL::test_result, records -> 'testResults') r;
-    END IF;
-    IF records ? 'prompts' THEN
-        INSERT INTO prompt_data (
-            id, created_at, size_bytes, content_hash, ai_prompt_id, step_run_id, pipeline_id, section_id, prompt, context,
-            metadata
-        )
-        SELECT d.id, moment, d.size_bytes, d.content_hash, d.ai_prompt_id, d.step_run_id, d.pipeline_id, d.section_id,
-               d.prompt, d.context, d.metadata
-        FROM jsonb_array_elements(records -> 'prompts') e, jsonb_populate_record(NULL::prompt_data, e -> 'promptData') d;
-        INSERT INTO prompt_results (
-            id, created_at, size_bytes, content_hash, prompt_data_id, result, metrics, tokens_in, tokens_out,
-            tokens_cached, tokens_reasoning, total_cost_usd, latency_ms, model, provider
-        )
-        SELECT r.id, moment, r.size_bytes, r.content_hash, r.prompt_data_id, r.result, r.metrics, r.tokens_in,
-               r.tokens_out, r.tokens_cached, r.tokens_reasoning, r.total_cost_usd, r.latency_ms, r.model, r.provider
-        FROM jsonb_array_elements(records -> 'prompts') e,
-             jsonb_populate_record(NULL::prompt_results, e -> 'promptResult') r;
-    END IF;
-    IF records ? 'logs' THEN
-        INSERT INTO pipelines_steplog (id, created_at, step_run_id, attempt, message)
-        SELECT l.id, l.created_at, l.step_run_id, l.attempt, l.message
-        FROM jsonb_populate_recordset(NULL::pipelines_steplog, records -> 'logs') l;
-    END IF;
-
     IF p ? 'insert' THEN
         INSERT INTO pipelines_steprun (
             id, created_at, pipeline_run_id, step_version_id, node_key, map_index, status, attempt, lost_count,
@@ -211,50 +156,7 @@ BEGIN
         END LOOP;
     END IF;
     IF moves <> '[]' THEN
-        WITH moved AS (
-            UPDATE pipelines_steprun s SET
-                status = m.status,
-                held = COALESCE(m.held, false),
-                reason_code = COALESCE(m.reason_code, ''),
-                reason = COALESCE(m.reason, ''),
-                error = NULLIF(m.error, 'null'),
-                attempt = CASE WHEN m.status = 'running' THEN s.attempt + 1 ELSE s.attempt END,
-                past_attempts = CASE WHEN m."pastAttempt" IS NULL THEN s.past_attempts ELSE s.past_attempts || jsonb_build_array(
-                    m."pastAttempt" -> 0 || jsonb_build_object('startedAt', s.started_at, 'endedAt', moment)
-                ) END,
-                lost_count = s.lost_count + COALESCE(m.lost, 0),
-                released_count = s.released_count + COALESCE(m.released, 0),
-                params = COALESCE(m.params, s.params),
-                lease_token = CASE WHEN m.status = 'running' THEN m.token END,
-                lease_expires_at = moment + m."leaseMs" * interval '1 millisecond',
-                deadline = moment + m."timeoutMs" * interval '1 millisecond',
-                pool_priority = NULL,
-                pool_until = NULL,
-                progress_done = CASE WHEN m.status <> 'running' THEN s.progress_done END,
-                progress_total = CASE WHEN m.status <> 'running' THEN s.progress_total END,
-                not_before = CASE WHEN m.status <> 'running' THEN moment + m."delayMs" * interval '1 millisecond' END,
-                ready_at = CASE WHEN m.status = 'ready' OR m.fresh THEN moment ELSE s.ready_at END,
-                started_at = CASE WHEN m.status = 'running' THEN moment ELSE s.started_at END,
-                finished_at = CASE WHEN m.status IN ('skipped', 'failed', 'completed', 'cancelled')
-                                   THEN GREATEST(moment, s.started_at) END,
-                revision = CASE WHEN known IS NULL THEN s.revision ELSE next_revision END
-            FROM (
-                -- A row that becomes ready and is taken at once is listed twice.
-                SELECT DISTINCT ON (id) * FROM jsonb_to_recordset(moves) AS listed(
-                    id uuid, status text, held boolean, reason_code text, reason text, error jsonb, token uuid,
-                    params jsonb, fresh boolean, "pastAttempt" jsonb, lost integer, released integer,
-                    "delayMs" double precision, "leaseMs" double precision, "timeoutMs" double precision
-                )
-                ORDER BY id, status = 'running' DESC
-            ) m
-            WHERE s.id = m.id AND (
-                m.status = 'running' OR m.id = ANY (settled_ids)
-                OR s.finished_at IS NULL AND (s.status <> 'running' OR m.status = 'cancelled')
-            )
-            RETURNING s.id, s.attempt, s.status
-        )
-        SELECT jsonb_agg(jsonb_build_object('id', moved.id, 'attempt', moved.attempt)) INTO claimed
-        FROM moved WHERE moved.status = 'running';
+        claimed := pipelines_move(moves, settled_ids, CASE WHEN known IS NOT NULL THEN next_revision END, moment);
         IF p ? 'dequeue' AND claimed IS NOT NULL THEN
             DELETE FROM procrastinate_jobs
             WHERE status = 'todo' AND queueing_lock IN (SELECT c ->> 'id' FROM jsonb_array_elements(claimed) c);
@@ -287,21 +189,7 @@ BEGIN
              jsonb_array_elements(pipelines_give_turns(listed.pool, moment)) queue;
     END IF;
     IF p ? 'finish' THEN
-        UPDATE pipelines_pipelinerun SET
-            status = p #>> '{finish,status}',
-            error = CASE WHEN p #>> '{finish,status}' = 'failed' THEN (
-                SELECT COALESCE(s.error, '{}') || jsonb_build_object('nodeKey', s.node_key, 'mapIndex', s.map_index)
-                FROM pipelines_steprun s
-                WHERE s.pipeline_run_id = run.id AND s.status = 'failed' AND s.node_key <> ALL (ARRAY(
-                    SELECT node ->> 'key' FROM jsonb_array_elements(pipelines_pipelinerun.dag -> 'nodes') node
-                    WHERE node -> 'continueOnFail' = 'true'
-                ))
-                ORDER BY s.finished_at, s.id LIMIT 1
-            ) END,
-            finished_at = GREATEST(moment, created_at),
-            revision = next_revision
-        WHERE id = run.id
-        RETURNING jsonb_build_object('error', error, 'finishedAt', finished_at) INTO ended;
+        ended := pipelines_end_run(run.id, p #>> '{finish,status}', next_revision, moment);
     ELSIF known IS NOT NULL THEN
         UPDATE pipelines_pipelinerun SET revision = next_revision WHERE id = run.id;
     END IF;
@@ -315,6 +203,149 @@ BEGIN
         'queues', queues,
         'validationMode', CASE WHEN claimed IS NOT NULL THEN monitoring_flag_state('IR_VALIDATION_MODE') END
     );
+END
+$$;
+
+-- Move step runs, each with its words; those that are taken: [{id, attempt}], or null. Without a revision theirs stays.
+CREATE OR REPLACE FUNCTION pipelines_move(moves jsonb, settled_ids uuid[], new_revision integer, moment timestamptz)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    claimed jsonb;
+BEGIN
+    WITH moved AS (
+        UPDATE pipelines_steprun s SET
+            status = m.status,
+            held = COALESCE(m.held, false),
+            reason_code = COALESCE(m.reason_code, ''),
+            reason = COALESCE(m.reason, ''),
+            error = NULLIF(m.error, 'null'),
+            attempt = CASE WHEN m.status = 'running' THEN s.attempt + 1 ELSE s.attempt END,
+            past_attempts = CASE WHEN m."pastAttempt" IS NULL THEN s.past_attempts ELSE s.past_attempts || jsonb_build_array(
+                m."pastAttempt" -> 0 || jsonb_build_object('startedAt', s.started_at, 'endedAt', moment)
+            ) END,
+            lost_count = s.lost_count + COALESCE(m.lost, 0),
+            released_count = s.released_count + COALESCE(m.released, 0),
+            params = COALESCE(m.params, s.params),
+            lease_token = CASE WHEN m.status = 'running' THEN m.token END,
+            lease_expires_at = moment + m."leaseMs" * interval '1 millisecond',
+            deadline = moment + m."timeoutMs" * interval '1 millisecond',
+            pool_priority = NULL,
+            pool_until = NULL,
+            progress_done = CASE WHEN m.status <> 'running' THEN s.progress_done END,
+            progress_total = CASE WHEN m.status <> 'running' THEN s.progress_total END,
+            not_before = CASE WHEN m.status <> 'running' THEN moment + m."delayMs" * interval '1 millisecond' END,
+            ready_at = CASE WHEN m.status = 'ready' OR m.fresh THEN moment ELSE s.ready_at END,
+            started_at = CASE WHEN m.status = 'running' THEN moment ELSE s.started_at END,
+            finished_at = CASE WHEN m.status IN ('skipped', 'failed', 'completed', 'cancelled')
+                               THEN GREATEST(moment, s.started_at) END,
+            revision = COALESCE(new_revision, s.revision)
+        FROM (
+            -- A row that becomes ready and is taken at once is listed twice.
+            SELECT DISTINCT ON (id) * FROM jsonb_to_recordset(moves) AS listed(
+                id uuid, status text, held boolean, reason_code text, reason text, error jsonb, token uuid,
+                params jsonb, fresh boolean, "pastAttempt" jsonb, lost integer, released integer,
+                "delayMs" double precision, "leaseMs" double precision, "timeoutMs" double precision
+            )
+            ORDER BY id, status = 'running' DESC
+        ) m
+        WHERE s.id = m.id AND (
+            m.status = 'running' OR m.id = ANY (settled_ids)
+            OR s.finished_at IS NULL AND (s.status <> 'running' OR m.status = 'cancelled')
+        )
+        RETURNING s.id, s.attempt, s.status
+    )
+    SELECT jsonb_agg(jsonb_build_object('id', moved.id, 'attempt', moved.attempt)) INTO claimed
+    FROM moved WHERE moved.status = 'running';
+    RETURN claimed;
+END
+$$;
+
+-- What attempts leave, as `pipelines_carry_on` takes it.
+CREATE OR REPLACE FUNCTION pipelines_keep_records(records jsonb, irs jsonb, moment timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF records ? 'artifacts' THEN
+        INSERT INTO ir_schemas_irartifact (
+            id, created_at, size_bytes, content_hash, step_run_id, attempt, ir_json, outcome, is_valid,
+            validation_errors, error_count, schema_id, schema_definition_id, validation_mode, engine, engine_version
+        )
+        SELECT a.id, moment, a.size_bytes, a.content_hash, a.step_run_id, a.attempt, irs -> (e.place - 1)::integer,
+               a.outcome, a.is_valid, a.validation_errors, a.error_count, a.schema_id, a.schema_definition_id, a.validation_mode, a.engine,
+               a.engine_version
+        FROM jsonb_array_elements(records -> 'artifacts') WITH ORDINALITY AS e(words, place),
+             jsonb_populate_record(NULL::ir_schemas_irartifact, e.words) a;
+    END IF;
+    IF records ? 'metrics' THEN
+        INSERT INTO metrics_metricresult (id, created_at, step_run_id, attempt, metric_id, profile_id, value, passed, details)
+        SELECT m.id, moment, m.step_run_id, m.attempt, m.metric_id, m.profile_id, m.value, m.passed, m.details
+        FROM jsonb_populate_recordset(NULL::metrics_metricresult, records -> 'metrics') m;
+    END IF;
+    IF records ? 'testRuns' THEN
+        INSERT INTO test_run (
+            id, created_at, type, status, design_split_id, artifact_id, step_run_id, attempt, run_group_id, started_at,
+            completed_at, summary, prompt_id, process_id, pipeline_id, model, provider, tokens_in, tokens_out,
+            tokens_cached, tokens_reasoning, cost_usd, latency_ms, validation_passed, error_count, grade, score_overall,
+            score_html, score_accessibility, score_performance, score_hubspot, score_seo, score_tailwind
+        )
+        SELECT t.id, moment, t.type, t.status, t.design_split_id, t.artifact_id, t.step_run_id, t.attempt,
+               t.run_group_id, s.started_at, GREATEST(moment, s.started_at), t.summary, t.prompt_id, t.process_id,
+               t.pipeline_id, COALESCE(t.model, ''), COALESCE(t.provider, ''), t.tokens_in, t.tokens_out,
+               t.tokens_cached, t.tokens_reasoning, t.cost_usd, t.latency_ms, t.validation_passed, t.error_count,
+               COALESCE(t.grade, ''), t.score_overall, t.score_html, t.score_accessibility, t.score_performance,
+               t.score_hubspot, t.score_seo, t.score_tailwind
+        FROM jsonb_populate_recordset(NULL::test_run, records -> 'testRuns') t
+        JOIN pipelines_steprun s ON s.id = t.step_run_id;
+        INSERT INTO test_result (id, created_at, test_run_id, name, status, duration_ms, details)
+        SELECT r.id, moment, r.test_run_id, r.name, r.status, r.duration_ms, r.details
+        FROM jsonb_populate_recordset(NULL::test_result, records -> 'testResults') r;
+    END IF;
+    IF records ? 'prompts' THEN
+        INSERT INTO prompt_data (
+            id, created_at, size_bytes, content_hash, ai_prompt_id, step_run_id, pipeline_id, section_id, prompt, context,
+            metadata
+        )
+        SELECT d.id, moment, d.size_bytes, d.content_hash, d.ai_prompt_id, d.step_run_id, d.pipeline_id, d.section_id,
+               d.prompt, d.context, d.metadata
+        FROM jsonb_array_elements(records -> 'prompts') e, jsonb_populate_record(NULL::prompt_data, e -> 'promptData') d;
+        INSERT INTO prompt_results (
+            id, created_at, size_bytes, content_hash, prompt_data_id, result, metrics, tokens_in, tokens_out,
+            tokens_cached, tokens_reasoning, total_cost_usd, latency_ms, model, provider
+        )
+        SELECT r.id, moment, r.size_bytes, r.content_hash, r.prompt_data_id, r.result, r.metrics, r.tokens_in,
+               r.tokens_out, r.tokens_cached, r.tokens_reasoning, r.total_cost_usd, r.latency_ms, r.model, r.provider
+        FROM jsonb_array_elements(records -> 'prompts') e,
+             jsonb_populate_record(NULL::prompt_results, e -> 'promptResult') r;
+    END IF;
+    IF records ? 'logs' THEN
+        INSERT INTO pipelines_steplog (id, created_at, step_run_id, attempt, message)
+        SELECT l.id, l.created_at, l.step_run_id, l.attempt, l.message
+        FROM jsonb_populate_recordset(NULL::pipelines_steplog, records -> 'logs') l;
+    END IF;
+END
+$$;
+
+-- End a run; {error, finishedAt}. The error of one that failed is that of the first step which failed and may not.
+CREATE OR REPLACE FUNCTION pipelines_end_run(run_id uuid, end_status text, end_revision integer, moment timestamptz)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    ended jsonb;
+BEGIN
+    UPDATE pipelines_pipelinerun SET
+        status = end_status,
+        error = CASE WHEN end_status = 'failed' THEN (
+            SELECT COALESCE(s.error, '{}') || jsonb_build_object('nodeKey', s.node_key, 'mapIndex', s.map_index)
+            FROM pipelines_steprun s
+            WHERE s.pipeline_run_id = run_id AND s.status = 'failed' AND s.node_key <> ALL (ARRAY(
+                SELECT node ->> 'key' FROM jsonb_array_elements(pipelines_pipelinerun.dag -> 'nodes') node
+                WHERE node -> 'continueOnFail' = 'true'
+            ))
+            ORDER BY s.finished_at, s.id LIMIT 1
+        ) END,
+        finished_at = GREATEST(moment, created_at),
+        revision = end_revision
+    WHERE id = run_id
+    RETURNING jsonb_build_object('error', error, 'finishedAt', finished_at) INTO ended;
+    RETURN ended;
 END
 $$;
 
