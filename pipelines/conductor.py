@@ -34,7 +34,7 @@ from pipelines.errors import ResultsPruned
 from pipelines.executors.dispatch import Dispatcher, ReadyStep, dispatcher_of
 from pipelines.models import PipelineRun, StepRun, StepVersion
 from pipelines.models.runs import StepStatus
-from pipelines.named import Named, read_named
+from pipelines.named import Named
 from pipelines.outputs import write_outputs
 from pipelines.pace import Pace
 from pipelines.registry import is_registered
@@ -115,7 +115,7 @@ class Conductor:
     @classmethod
     def _of_run(cls, run: PipelineRun, rows: Mapping[Item, Row] | None) -> "Conductor":
         graph = definitions.frozen_graph(run)
-        return cls(run, graph, read_named(graph), rows)
+        return cls(run, graph, definitions.frozen_names(run, graph), rows)
 
     def _for(self, executor: str, handlers: Collection[str] | None) -> "Conductor":
         self._dispatcher = dispatcher_of(executor)

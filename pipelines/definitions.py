@@ -26,6 +26,7 @@ from pipelines.named import Named, read_named
 MAX_INPUT_BYTES = 1_000_000
 MOST_NAMES = 500
 MOST_HINT = 300
+REMEDY = "The run can be cancelled; start a new one of an active version."
 
 
 def active_version(key: str) -> PipelineVersion:
@@ -209,10 +210,19 @@ def frozen_graph(run: PipelineRun) -> Graph:
         return parsed(run.dag)
     except DagError as error:
         raise DagUnreadable(
-            f"The DAG that run {run.pk} keeps cannot be read by this version of irline. {error} "
-            "The run can be cancelled; start a new one of an active version.",
+            f"The DAG that run {run.pk} keeps cannot be read by this version of irline. {error} {REMEDY}",
             errors=[dict(problem) for problem in error.as_dicts()],
         ) from error
+
+
+def frozen_names(run: PipelineRun, graph: Graph) -> Named:
+    """What the graph of the run names. Raises ``DagUnreadable`` where a step version of it has been deleted since."""
+    named = read_named(graph)
+    gone = [reference for reference in graph.step_references() if reference.value not in named.steps]
+    if gone:
+        first = f"The step version of node {gone[0].node_key!r} of run {run.pk} has been deleted."
+        raise DagUnreadable(f"{first} {REMEDY}", errors=[{"path": one.path, "message": first} for one in gone[:1]])
+    return named
 
 
 def readable_graph(run: PipelineRun) -> Graph | None:

@@ -4,8 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import F
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from rest_framework.test import APIClient
@@ -24,6 +27,11 @@ from tests.pipelines.example_steps import HANDLERS
 
 pytestmark = pytest.mark.django_db
 
+REFUSE_MOVES = """
+    CREATE FUNCTION refuse_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
+    CREATE TRIGGER refuse_moves BEFORE UPDATE ON pipelines_pipelinerun FOR EACH ROW
+    WHEN (OLD.id = '{}') EXECUTE FUNCTION refuse_moves();
+"""
 NODES = ({"key": "a", "retryDelayMs": 0}, {"key": "b", "dependsOn": ["a"]})
 
 
@@ -55,10 +63,19 @@ def of_other_rules(run: PipelineRun) -> PipelineRun:
 
 
 def of_lost_steps(run: PipelineRun) -> PipelineRun:
-    """The run as if somebody had written into it a DAG of steps that are not there."""
+    """The run, after somebody has deleted a step version that no step of it has come to."""
     forget(run)
-    nodes = [{**node, "key": f"other_{node['key']}", "stepVersionId": str(uuid7())} for node in run.dag["nodes"]]
-    PipelineRun.objects.filter(pk=run.pk).update(dag={"nodes": [{**node, "dependsOn": []} for node in nodes]})
+    nodes = run.dag["nodes"]
+    last = {**nodes[-1], "key": "each", "forEach": "a.items", "stepVersionId": str(uuid7()), "dependsOn": ["a"]}
+    PipelineRun.objects.filter(pk=run.pk).update(dag={**run.dag, "nodes": [*nodes, last]})
+    return run
+
+
+def that_cannot_move(run: PipelineRun) -> PipelineRun:
+    """The run, whose row the database refuses to write for a reason of its own."""
+    forget(run)
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSE_MOVES.format(run.pk))
     return run
 
 
@@ -99,7 +116,7 @@ def test_one_that_cannot_be_healed_leaves_the_others_their_turn() -> None:
     odd, sound = start(), start()
     lapse(odd)
     lapse(sound)
-    of_lost_steps(odd)
+    that_cannot_move(odd)
 
     assert sweeper.sweep().healed == 1
 
@@ -109,14 +126,16 @@ def test_one_that_cannot_be_healed_leaves_the_others_their_turn() -> None:
 def test_one_that_stands_still_leaves_the_others_their_turn() -> None:
     odd, sound = start(), start()
     StepRun.objects.update(status="pending")
-    of_lost_steps(odd)
+    that_cannot_move(odd)
 
     assert sweeper.sweep().advanced == 1
 
     assert building.statuses(sound) == {"a": "ready", "b": "pending"}
 
 
-@pytest.mark.parametrize(("make_odd", "status"), [(of_other_rules, "failed"), (of_lost_steps, "running")])
+@pytest.mark.parametrize(
+    ("make_odd", "status"), [(of_other_rules, "failed"), (of_lost_steps, "failed"), (that_cannot_move, "running")]
+)
 def test_one_that_cannot_begin_leaves_the_others_their_place(make_odd: Any, status: str) -> None:
     pool = ConcurrencyPool.objects.create(key="one", limit=1)
     version = building.pipeline(*NODES)
@@ -136,13 +155,14 @@ def test_one_that_cannot_begin_leaves_the_others_their_place(make_odd: Any, stat
 def test_a_duty_that_fails_keeps_none_of_the_others_from_its_turn() -> None:
     run = start()
     lapse(run)
-    RollupMark.objects.create(period=(timezone.now() - timedelta(days=2)).replace(minute=0, second=0, microsecond=0))
+    over = (timezone.now() - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    RollupMark.objects.create(period=over)
 
     def fire() -> None:
         raise RuntimeError("no clock")
 
     assert duties.look_once(fire).healed == 1
-    assert not RollupMark.objects.exists()
+    assert not RollupMark.objects.filter(period=over).exists()
 
 
 def test_a_worker_that_gets_its_job_ends_it() -> None:
@@ -164,16 +184,38 @@ def test_who_carries_it_here_is_told_how_it_ended() -> None:
     assert ended(run) == ("failed", "dag-unreadable")
 
 
-def test_it_can_be_cancelled(api: APIClient) -> None:
+@pytest.mark.parametrize("make_odd", [of_other_rules, of_lost_steps])
+def test_it_can_be_cancelled(make_odd: Any, api: APIClient) -> None:
     run = start()
     lapse(run)
-    of_other_rules(run)
+    make_odd(run)
 
     answer = api.post(f"/api/pipeline-runs/{run.pk}/cancel")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
     assert set(building.statuses(run).values()) == {"cancelled"}
     assert api.post(f"/api/pipeline-runs/{run.pk}/cancel").json()["code"] == "run-finished"
+
+
+def test_one_whose_step_was_deleted_says_which() -> None:
+    run = of_lost_steps(start())
+
+    assert inline.carry(run.pk).error == {
+        "code": "dag-unreadable",
+        "message": f"The step version of node 'each' of run {run.pk} has been deleted. "
+        "The run can be cancelled; start a new one of an active version.",
+    }
+
+
+def test_the_admin_shows_it_and_cancels_it(client: Client, boss: User) -> None:
+    run = of_other_rules(start())
+    page = f"/admin/pipelines/pipelinerun/{run.pk}/change/"
+    cancel = reverse("admin:pipelines_pipelinerun_cancel", args=[run.pk])
+
+    assert client.get(page).status_code == client.get(cancel).status_code == 200
+    assert client.post(cancel).status_code == 302
+    assert ended(run)[0] == "cancelled"
+    assert client.get(page).status_code == 200
 
 
 def test_a_rerun_is_refused_in_words(api: APIClient) -> None:
