@@ -167,10 +167,11 @@ def test_a_slow_page_of_a_schedule_keeps_a_worker_from_no_other_duty(
 
 
 @pytest.mark.parametrize(
-    ("step", "code"), [("stuck", "timed-out"), ("hungry", "step-crashed"), ("broken", "step-crashed")]
+    ("step", "code", "within"),
+    [("stuck", "timed-out", 5_000), ("hungry", "step-crashed", 120_000), ("broken", "step-crashed", 120_000)],
 )
-def test_a_step_that_misbehaves_fails_alone(step: str, code: str, surroundings: dict[str, str]) -> None:
-    bad = building.start(building.pipeline({"key": "a", "step": step, "timeoutMs": 5_000}))
+def test_a_step_that_misbehaves_fails_alone(step: str, code: str, within: int, surroundings: dict[str, str]) -> None:
+    bad = building.start(building.pipeline({"key": "a", "step": step, "timeoutMs": within}))
     good = building.start(building.diamond())
     with workers(1, surroundings) as [worker]:
         wait_until(all_ended)
