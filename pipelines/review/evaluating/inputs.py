@@ -39,23 +39,24 @@ def index_of(truth: GroundTruth) -> int | None:
     return int(index) if index.isascii() and index.isdigit() else None
 
 
+def check_have_runs(truths: Iterable[GroundTruth]) -> None:
+    """Raises ``NotEvaluable``, with the first by name, for answers to a prompt that no step asked."""
+    alone = [str(truth) for truth in truths if _is_without_run(truth)]
+    if alone:
+        raise NotEvaluable(
+            f"{len(alone)} answers are to a prompt by itself, so no pipeline gives another output to compare with: "
+            f"{', '.join(alone[:MOST_NAMED])}. Take them out of the set, or make another one without them."
+        )
+
+
 def inputs_of(truths: Iterable[GroundTruth]) -> dict[str, Input]:
     """By reference.
 
-    Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database or cannot be used,
-    and for answers to a prompt that no step asked, as no run gives another output to compare them with.
+    Raises ``NotEvaluable``, with the first answers by name, where inputs are not in this database or cannot be used.
     """
     by_reference: dict[str, list[GroundTruth]] = defaultdict(list)
-    without_run = []
     for truth in truths:
         by_reference[reference_of(truth)].append(truth)
-        if _is_without_run(truth):
-            without_run.append(str(truth))
-    if without_run:
-        raise NotEvaluable(
-            f"{len(without_run)} answers are to a prompt by itself, so no pipeline gives another output to compare "
-            f"with: {', '.join(without_run[:MOST_NAMED])}. Take them out of the set, or make another one without them."
-        )
     designs = _designs(by_reference)
     found = {reference: _input(reference, each, designs) for reference, each in by_reference.items()}
     missing = [str(by_reference[reference][0]) for reference, given in found.items() if given is None]

@@ -23,7 +23,7 @@ from pipelines.models.runs import RunStatus
 from pipelines.outages import OUTAGE
 from pipelines.review.evaluating.comparing import change_of, outcome_of, pair_of, report_of
 from pipelines.review.evaluating.due import due
-from pipelines.review.evaluating.inputs import bundle_of, inputs_of, reference_of
+from pipelines.review.evaluating.inputs import bundle_of, check_have_runs, inputs_of, reference_of
 from pipelines.review.evaluating.scoring import score_items
 from pipelines.review.evaluating.sides import Side, sides_of
 from pipelines.switches import require_logging
@@ -74,6 +74,7 @@ def start_evaluation(
     truths = list(truth_set.members.order_by("scope", "reference_id"))
     if not truths:
         raise NotEvaluable(f"The set {truth_set.key} is empty. Put ground truth into it first.")
+    check_have_runs(truths)
     _check_sides(evaluation, {truth.scope for truth in truths})
     inputs_of(truths)
     evaluation.save(force_insert=True)
