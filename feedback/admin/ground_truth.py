@@ -35,9 +35,10 @@ MOST_SETS = 20  # that the list offers to put answers into
 
 
 def short_reference(reference: str) -> str:
-    """The beginning of the hash that it is, and the item's number."""
-    hash_, slash, number = reference.partition("/")
-    return f"{hash_[:HASH_SHOWN]}…{slash}{number}" if len(hash_) > HASH_SHOWN else reference
+    """The beginnings of the hashes that it is, and the item's number."""
+    hashes, slash, number = reference.partition("/")
+    shown = "+".join(f"{each[:HASH_SHOWN]}…" if len(each) > HASH_SHOWN else each for each in hashes.split("+"))
+    return f"{shown}{slash}{number}"
 
 
 @admin.register(GroundTruth)

@@ -233,6 +233,15 @@ class ReviewAnswer(Record):
                 | (~Q(verdict="correct") & Q(correction__isnull=True, corrected_under__isnull=True)),
             ),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="answer_never_changes",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.* IS DISTINCT FROM NEW.*"),
+                func="RAISE EXCEPTION 'A reviewer''s answer never changes.' USING ERRCODE = 'check_violation';",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.get_verdict_display()

@@ -345,11 +345,14 @@ def test_the_admin_refuses_tags_that_are_no_texts(boss: User, client: Client, ta
 
 def test_the_list_shortens_references_while_review_is_on(boss: User, client: Client, settings: LazySettings) -> None:
     reference = f"{'0123456789abcdef' * 4}/3"
-    GroundTruthFactory(reference_id=reference)
+    of_inputs = f"{'0123456789abcdef' * 4}+{'fedcba9876543210' * 4}"
+    for each in (reference, of_inputs):
+        GroundTruthFactory(reference_id=each)
 
     shown = client.get("/admin/feedback/groundtruth/").content.decode()
 
     assert f'<span title="{reference}">0123456789ab…/3</span>' in shown
+    assert f'<span title="{of_inputs}">0123456789ab…+fedcba987654…</span>' in shown
     settings.REVIEW_ENABLED = False
     before = client.get("/admin/feedback/groundtruth/").content.decode()
     assert reference in before

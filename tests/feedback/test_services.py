@@ -240,6 +240,16 @@ def test_a_question_keeps_its_kind_once_it_is_answered(queue: ReviewQueue, ann: 
         question.save()
 
 
+def test_an_answer_never_changes(queue: ReviewQueue) -> None:
+    ReviewAnswerFactory(assignment__item__queue=queue, verdict="accept", comments="Good.")
+
+    for change in ({"verdict": "reject"}, {"comments": "Bad."}, {"answers": {"fits": "fail"}}, {"duration_ms": 99}):
+        with pytest.raises(IntegrityError, match="answer never changes"), transaction.atomic():
+            ReviewAnswer.objects.update(**change)
+    ReviewAnswer.objects.get().save()
+    assert ReviewAnswer.objects.get().comments == "Good."
+
+
 def test_others_answers_are_hidden_while_an_item_is_open(ann: User, bob: User) -> None:
     queue = ReviewQueueFactory(reviewers_per_item=2)
     ReviewItemFactory(queue=queue)
