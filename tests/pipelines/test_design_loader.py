@@ -210,10 +210,10 @@ def test_any_text_has_its_references_read(text: str) -> None:
 def test_hostile_pages_are_read_in_bounded_time(piece: str) -> None:
     page = PAGE + (piece * (1_000_000 // len(piece))).encode()
     assert design_from_bytes("p.html", page).kind == "html"
-    started = time.monotonic()
+    started = time.thread_time()
     page_references(page.decode())
     stylesheet_references(page.decode())
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
 
 
 def test_an_upload_is_a_design_without_assets() -> None:
