@@ -10,7 +10,6 @@ from pipelines.artifacts import accepted_artifacts
 from pipelines.models import DesignSplit, PipelineRun
 from pipelines.models.runs import RunStatus, StepStatus
 from pipelines.recording.columns import is_score
-from pipelines.steps.validate_artifact.scoring import grade_of
 
 
 def refresh_design(run: PipelineRun, ended: str) -> None:
@@ -36,6 +35,9 @@ def _measured(run: PipelineRun) -> dict[str, Any]:
 
 def _quality(run: PipelineRun) -> dict[str, Any] | None:
     """Mean scores over every artifact that was validated; what is no score there is left out."""
+    # The step's package loads a parser of HTML, which every command would wait for.
+    from pipelines.steps.validate_artifact.scoring import grade_of
+
     judged = accepted_artifacts(run.pk).filter(ir_json__has_keys=["scores", "overall", "grade"])
     scores: dict[str, list[float]] = {}
     overall: list[float] = []

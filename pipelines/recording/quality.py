@@ -9,13 +9,15 @@ from pipelines.recording import results
 from pipelines.recording.columns import score_columns
 from pipelines.recording.items import ItemInvalid, Known, moments
 from pipelines.recording.results import Redacted
-from pipelines.steps.validate_artifact.scoring import grade_of, overall_score
 
 Item = Mapping[str, Any]
 
 
 def judgement(item: Item) -> dict[str, Any]:
     """``{scores, overall, grade}`` with what was left out made up from the rest; empty where nothing was scored."""
+    # The step's package loads a parser of HTML, which every command would wait for.
+    from pipelines.steps.validate_artifact.scoring import grade_of, overall_score
+
     scores = item.get("scores") or {}
     overall = item.get("overall")
     overall = overall_score(scores) if overall is None else overall
