@@ -354,7 +354,8 @@ def badge(field: str, colours: Mapping[str, str], description: str = "") -> Disp
 
     @admin.display(description=description or capfirst(field.replace("_", " ")), ordering=field)
     def show(obj: Any) -> Any:
-        return chip(getattr(obj, f"get_{field}_display")(), colours.get(getattr(obj, field), "default"))
+        value = getattr(obj, field)
+        return chip(getattr(obj, f"get_{field}_display")(), colours.get(value, "default")) if value else None
 
     show.__name__ = field
     return show

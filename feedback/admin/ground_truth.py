@@ -135,7 +135,7 @@ class GroundTruthAdmin(BaseAdmin):
         others = GroundTruth.objects.filter(scope=truth.scope, reference_id=truth.reference_id).exclude(pk=truth.pk)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{truth}: changes",
+            "title": f"{truth.scope} {short_reference(truth.reference_id)} v{truth.version}: changes",
             "truth": truth,
             "other": found.other,
             "others": others.order_by("version").values_list("version", flat=True)[:MOST_VERSIONS],

@@ -61,7 +61,8 @@ class QuestionInline(StackedInline):  # type: ignore[misc]
     ordering = ("order", "id")
     fields = (
         ("label", "key"),
-        ("kind", "is_required", "order"),
+        ("kind", "order"),
+        "is_required",
         "options",
         ("minimum", "maximum"),
         "help_text",

@@ -1,5 +1,6 @@
 """The work in queues: a record of who held what and answered how, hidden from whoever could still be led by it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from config.admin_base import ReadOnlyAdmin, badge, linked, row_link
+from config.admin_base import ReadOnlyAdmin, badge, duration_text, linked, row_link
 from feedback import services
 from feedback.accepted import accepted_answer
 from feedback.admin.gate import GatedAdmin
@@ -104,7 +105,7 @@ class ReviewAnswerAdmin(GatedAdmin, ReadOnlyAdmin):
         "reviewer",
         badge("verdict", VERDICT_COLOURS),
         "item",
-        "duration_ms",
+        "took",
         "comments",
     )
     list_select_related = ("assignment__reviewer", "assignment__item")
@@ -119,7 +120,7 @@ class ReviewAnswerAdmin(GatedAdmin, ReadOnlyAdmin):
         "corrected_under",
         "comments",
         "remarks",
-        "duration_ms",
+        "took",
         "id",
         "created_at",
     )
@@ -130,6 +131,10 @@ class ReviewAnswerAdmin(GatedAdmin, ReadOnlyAdmin):
     @admin.display(description="Reviewer", ordering="assignment__reviewer")
     def reviewer(self, obj: ReviewAnswer) -> str:
         return str(obj.assignment.reviewer)
+
+    @admin.display(description="Took", ordering="duration_ms")
+    def took(self, obj: ReviewAnswer) -> str:
+        return duration_text(timedelta(milliseconds=obj.duration_ms))
 
     @admin.display(description="Item")
     def item(self, obj: ReviewAnswer) -> str:

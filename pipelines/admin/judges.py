@@ -102,7 +102,9 @@ class JudgeAdmin(GatedAdmin, BaseAdmin):
 
 @admin.register(Judgement)
 class JudgementAdmin(GatedAdmin, ReadOnlyAdmin):
-    why_read_only = "What a judge said stays as it was said. The command manage.py judge makes more of it."
+    why_read_only = (
+        "What a judge said stays as it was said. manage.py judge and POST /api/judges/:id/runs have it judge more."
+    )
     list_display = (
         "created_at",
         linked("judge"),

@@ -99,3 +99,30 @@ def test_the_pages_of_curators_have_no_faults(admin: Admin, screen: Screen) -> N
 
     assert {name: each for name, each in found.items() if each} == {}
     assert admin.errors == []
+
+
+def test_nothing_of_a_list_is_cut_on_a_phone(admin: Admin) -> None:
+    asked_judge()
+    page = admin.page(Screen(width=390))
+
+    for model in ("judge", "judgement"):
+        admin.open(page, reverse(f"admin:feedback_{model}_changelist"))
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.data-row > td')]"
+            ".filter((cell) => cell.scrollHeight > cell.clientHeight + 1 || cell.scrollWidth > cell.clientWidth + 1)"
+            ".map((cell) => cell.dataset.label)"
+        )
+        assert cut == [], model
+
+
+def test_what_differs_is_read_on_a_phone_without_a_look_to_the_side(admin: Admin) -> None:
+    shown = pages()
+    page = admin.page(Screen(width=390))
+
+    for name in ("agreement", "calibration", "comparison"):
+        admin.open(page, shown[name])
+        wide = page.locator(".figures-scroll:has(.stacks)").evaluate_all(
+            "(all) => all.filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+        )
+        assert (name, wide) == (name, 0)
+        assert page.locator(".stacks td[data-label]").count() > 0

@@ -121,6 +121,20 @@ def test_a_queue_is_worked_off_by_keyboard_alone(admin: Admin, queue: ReviewQueu
     assert ReviewAnswer.objects.earliest("id").duration_ms > 0
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_one_has_done_does_not_push_the_next_item_away(admin: Admin, queue: ReviewQueue, width: int) -> None:
+    boss = User.objects.get(is_superuser=True)
+    for _ in range(30):
+        factories.ReviewAssignmentFactory(item=factories.ReviewItemFactory(queue=queue), reviewer=boss)
+    page = admin.page(Screen(width=width))
+
+    admin.open(page, reverse("review:queue", args=["modules"]))
+
+    expect(page.get_by_role("button", name="Go to the next item")).to_be_in_viewport()
+    page.locator("[data-rail] > summary").click()
+    expect(page.get_by_role("heading", name="Yours in this queue")).to_be_visible()
+
+
 def test_the_next_item_comes_at_once_and_has_its_own_address(admin: Admin, queue: ReviewQueue) -> None:
     page = admin.page()
     begin(admin, page)

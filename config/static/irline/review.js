@@ -1,6 +1,5 @@
 // Keys, drafts and the checking of corrections on the review screen. Without this the page is a plain form.
 const CHECK_MS = 300;
-const NARROW = "(max-width: 1699px)"; // the rail then lies above the item
 
 const screen = document.querySelector("[data-review]");
 const form = document.getElementById("review-form");
@@ -315,5 +314,4 @@ document.addEventListener("pointermove", () => { tabbed = false; });
 document.addEventListener("keydown", onKey);
 window.addEventListener("blur", keepKeys);
 window.addEventListener("pageshow", (event) => event.persisted && location.reload()); // what it was when it was left
-if (matchMedia(NARROW).matches) document.querySelector("[data-rail]").open = false;
 if (form) answerable();
