@@ -4,12 +4,14 @@ import logging
 import time
 from typing import Any, NamedTuple
 
+from config.texts import storable
 from pipelines import bodies
 from pipelines.attempts import Attempt
 from pipelines.bodies import Abandoned, TimedOut
 from pipelines.claims import Claim
 from pipelines.conductor import Conductor
 from pipelines.context import build_context
+from pipelines.dag.problems import shorten
 from pipelines.handed import checked
 from pipelines.isolation.parent import StepCrashed, StepProcessDied
 from pipelines.outages import is_outage, through_outages
@@ -20,6 +22,12 @@ logger = logging.getLogger(__name__)
 
 MOST_INTERRUPTED = 10
 """How often a step is given back because the database was away; one that keeps saying so has its own in mind."""
+
+
+MAX_CODE = 80
+MAX_MESSAGE = 4_000
+MAX_LINE = 300
+"""Characters that are kept of what a step says is wrong."""
 
 
 class Interrupted(Exception):
@@ -61,7 +69,7 @@ def call_step(
     except (Abandoned, TimedOut):
         raise
     except StepError as refusal:
-        error = {"code": refusal.code, "message": refusal.message}
+        error = {"code": _bounded(refusal.code, MAX_CODE), "message": _bounded(refusal.message, MAX_MESSAGE)}
         prompted = refusal.prompted
     except UnknownHandlerError as missing:
         error = {"code": "step-code-missing", "message": str(missing)}
@@ -80,9 +88,13 @@ def call_step(
 def first_line(error: BaseException) -> str:
     """The beginning of what the error says, for people; of one that says nothing its kind."""
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    return _bounded(lines[0], MAX_LINE) if lines else type(error).__name__
+
+
+def _bounded(text: object, limit: int) -> str:
+    return shorten(storable(str(text)), limit)
 
 
 def _crashed(claim: Claim, kind: str, line: str) -> dict[str, Any]:
-    message = f"Step {claim.name} crashed ({kind}: {line}). The server's log has the details."
+    message = f"Step {claim.name} crashed ({kind}: {storable(line)}). The server's log has the details."
     return {"code": "step-crashed", "message": message}

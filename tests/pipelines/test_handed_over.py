@@ -102,6 +102,12 @@ def leave(context: StepContext) -> StepResult:
     sys.exit(3)
 
 
+def complain(context: StepContext) -> StepResult:
+    """Refuses or crashes in words that no database can hold, and in many of them."""
+    text = "no\0" + "!" * context.params["more"]
+    raise RuntimeError(text) if context.params.get("crash") else StepError("example-refused", text)
+
+
 def ask(context: StepContext) -> StepResult:
     """Says what a model was asked, and hands over what the contract does not know."""
     return StepResult(ir={}, outputs=[{}], prompted=ASKED[0])  # type: ignore[list-item]
@@ -121,7 +127,7 @@ def cut_off(context: StepContext) -> StepResult:
 
 @pytest.fixture(autouse=True)
 def example(settings: Any, logging_on: None) -> None:
-    own = {"emit": "hand_over", "listed": "leave", "judge": "ask", "talk": "cut_off"}
+    own = {"emit": "hand_over", "listed": "leave", "judge": "ask", "talk": "cut_off", "picky": "complain"}
     settings.PIPELINE_STEPS = {**HANDLERS, **{name: f"{__name__}.{ours}" for name, ours in own.items()}}
     CALLS.clear()
 
@@ -189,6 +195,18 @@ def test_neighbours_keep_what_they_were_done_with(made: str, monkeypatch: pytest
     items = StepRun.objects.filter(pipeline_run=run, node_key="each")
     assert list(items.filter(status="failed").values_list("map_index", flat=True)) == [9]
     assert set(items.exclude(map_index=9).values_list("status", "attempt")) == {("completed", 1)}
+
+
+@pytest.mark.parametrize(("crash", "code"), [(False, "example-refused"), (True, "step-crashed")])
+@pytest.mark.parametrize("more", [0, 1_000_000])
+def test_what_a_step_says_is_wrong_is_kept_as_far_as_it_can_be(crash: bool, code: str, more: int) -> None:
+    params = {"crash": crash, "more": more}
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": "picky@1", "params": params}))
+
+    kept, message = error_of(run)
+    assert kept == code
+    assert "no\N{REPLACEMENT CHARACTER}" in message
+    assert len(message) <= 4_000
 
 
 def test_a_step_that_leaves_the_process_has_crashed() -> None:
