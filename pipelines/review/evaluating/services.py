@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -75,8 +75,10 @@ def start_evaluation(
     if not truths:
         raise NotEvaluable(f"The set {truth_set.key} is empty. Put ground truth into it first.")
     check_have_runs(truths)
-    _check_sides(evaluation, {truth.scope for truth in truths})
+    sides = _checked_sides(evaluation)
     inputs_of(truths)
+    for side in sides:
+        side.check_scopes({truth.scope for truth in truths})
     evaluation.save(force_insert=True)
     EvaluationItem.objects.bulk_create(
         EvaluationItem(evaluation=evaluation, ground_truth=truth, reference=reference_of(truth)) for truth in truths
@@ -180,18 +182,18 @@ def progress(evaluation: Evaluation) -> tuple[int, int]:
     return sum(counts[name] for name in scored), counts["inputs"] * len(sides)
 
 
-def _check_sides(evaluation: Evaluation, scopes: Set[str]) -> None:
-    """Raises ``NotEvaluable`` for two sides that cannot be compared, or on such answers, and ``InvalidDag``."""
+def _checked_sides(evaluation: Evaluation) -> list[Side]:
+    """Raises ``NotEvaluable`` for two sides that cannot be compared, and ``InvalidDag``."""
     sides = sides_of(evaluation)
     if len(sides) > 1 and (evaluation.prompt is None) != (evaluation.baseline_prompt is None):
         raise NotEvaluable("A prompt is compared with another prompt. Name both, or none.")
     for side in sides:
         side.params()
-        side.check_scopes(scopes)
         if side.version.pipeline_id != evaluation.version.pipeline_id:
             raise NotEvaluable(f"{side.version} is no version of {evaluation.version.pipeline}.")
         if side.prompt and evaluation.prompt and side.prompt.process_id != evaluation.prompt.process_id:
             raise NotEvaluable(f"{side.prompt} is no prompt of {evaluation.prompt.process}.")
+    return sides
 
 
 def _runs(evaluation: Evaluation, side: Side, **filters: Any) -> Any:
