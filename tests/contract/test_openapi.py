@@ -100,15 +100,20 @@ def drop_type(document: dict[str, Any]) -> None:
     content["application/gzip"] = content.pop("application/zip")
 
 
+TOUCHED = ("/api/pipeline-runs/{id}/cancel", "/api/split-assets", "/api/pipeline-runs/{id}/modules.zip")
 BREAKS = [drop_operation, drop_filter, require_filter, narrow_page, drop_field, change_type, make_nullable, drop_type]
 
 
 @pytest.mark.parametrize("change", BREAKS)
 def test_what_takes_something_back_is_seen(change: Callable[[dict[str, Any]], None], generated: dict[str, Any]) -> None:
-    changed = copy.deepcopy(generated)
+    """In the paths that are changed: comparing all of them takes half a second."""
+    published = {**generated, "paths": {path: generated["paths"][path] for path in TOUCHED}}
+    changed = copy.deepcopy(published)
+    assert taken_back(published, changed) == []
+
     change(changed)
 
-    assert taken_back(generated, changed) != []
+    assert taken_back(published, changed) != []
 
 
 def test_what_only_adds_passes(generated: dict[str, Any]) -> None:
