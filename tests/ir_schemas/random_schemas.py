@@ -1,5 +1,6 @@
 """Hypothesis strategies for schemas and documents that are likely to meet: few names, few values, every keyword."""
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ documents = st.recursive(
 )
 
 _small = st.integers(0, 3)
+_part = st.sampled_from(({"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}, {"type": "integer"}))
 _types = st.sampled_from(("array", "boolean", "integer", "null", "number", "object", "string"))
 
 ASSERTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -40,6 +42,7 @@ UNIONS = ("anyOf", "oneOf")
 UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 
+@cache
 def schemas(*without: str | bool) -> st.SearchStrategy[Any]:
     """Schemas that use nothing of `without`, keywords or `False`; references go to `#/$defs/a` and `#/$defs/b`."""
     return st.recursive(_leaves(set(without)), lambda inner: _compound(inner, set(without)), max_leaves=6)
@@ -48,15 +51,19 @@ def schemas(*without: str | bool) -> st.SearchStrategy[Any]:
 @st.composite
 def rooted_schemas(draw: st.DrawFn, *without: str | bool) -> Any:
     """Schemas whose `$defs` has what they refer to, recursively and only from inside the value."""
-    inner = schemas(*without)
-    root = {**draw(inner.filter(lambda schema: isinstance(schema, dict)))}
-    part = st.sampled_from(({"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}, {"type": "integer"}))
+    outer, inner = _objects(*without)
+    root = {**draw(outer)}
     root["$defs"] = {
-        name: draw(inner.filter(lambda schema: isinstance(schema, dict) and "$ref" not in str(schema)))
-        | {"properties": {"a": draw(part)}, "items": draw(part)}
-        for name in ("a", "b")
+        name: draw(inner) | {"properties": {"a": draw(_part)}, "items": draw(_part)} for name in ("a", "b")
     }
     return root
+
+
+@cache
+def _objects(*without: str | bool) -> tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]:
+    """Schemas that are objects, and those of them that refer to nothing."""
+    objects = schemas(*without).filter(lambda schema: isinstance(schema, dict))
+    return objects, schemas(*without).filter(lambda schema: isinstance(schema, dict) and "$ref" not in str(schema))
 
 
 def _leaves(without: set[str | bool]) -> st.SearchStrategy[Any]:
