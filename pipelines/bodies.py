@@ -109,7 +109,7 @@ _threads = _Threads()
 
 
 def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> StepResult:
-    future: Future[StepResult] = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    future: Future[StepResult] = asyncio.run_coroutine_threadsafe(_contained(coroutine), _loop())
     attempt.when_gone(lambda: _cancel(future))
     try:
         return future.result(timeout=seconds_left(attempt))
@@ -122,6 +122,14 @@ def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> St
         if not attempt.cancelled():
             raise RuntimeError("its coroutine was cancelled, and not by the engine") from None
         raise Abandoned from None
+
+
+async def _contained(coroutine: Coroutine[Any, Any, StepResult]) -> StepResult:
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as end:
+        # It would end the loop, which all asynchronous steps share.
+        raise RuntimeError(f"it raised {type(end).__name__}") from end
 
 
 def _cancel(future: "Future[StepResult]") -> None:

@@ -25,7 +25,7 @@ WAS_CANCELLED = threading.Event()
 
 NAMES = (
     "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
-    "cancel_itself", "ask", "ask_apart", "emit_apart", "hang_apart", "eat_memory", "end_process",
+    "cancel_itself", "exit_async", "ask", "ask_apart", "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 
@@ -116,6 +116,10 @@ async def hang_async(context: StepContext) -> StepResult:
 
 async def cancel_itself(context: StepContext) -> StepResult:
     raise asyncio.CancelledError
+
+
+async def exit_async(context: StepContext) -> StepResult:
+    raise SystemExit(3)
 
 
 def ask(context: StepContext) -> StepResult:

@@ -128,6 +128,16 @@ def test_an_asynchronous_step_that_cancels_itself_has_crashed() -> None:
     assert "its coroutine was cancelled, and not by the engine" in run.error["message"]
 
 
+def test_an_asynchronous_step_that_exits_harms_no_other() -> None:
+    run = building.run(building.pipeline({"key": "a", "stepVersionId": "exit_async@1"}))
+    after = building.run(building.pipeline({"key": "a", "stepVersionId": "emit_async@1"}))
+
+    assert run.error is not None
+    assert run.error["code"] == "step-crashed"
+    assert "SystemExit" in run.error["message"]
+    assert after.status == PipelineRun.Status.COMPLETED
+
+
 def test_a_step_in_its_own_process_is_told_everything_and_its_process_is_used_again() -> None:
     nodes = [
         {"key": "a", "stepVersionId": "emit_apart@1", "params": {"ir": {"x": 1}}},
