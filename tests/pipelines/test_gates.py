@@ -330,6 +330,11 @@ def test_a_gate_that_could_never_pass_is_refused(client: Client, boss: User) -> 
     assert "Freeze the set thawed first" in why(truth_set=thawed)
     assert "holds 6 answers, so it can't compare 7" in why(truth_set=frozen(key="six"), minimum_items=7)
     assert "No node of example@1 asks the active prompt" in why(truth_set=frozen(key="seven"), process=process)
+    strange = factories.GroundTruthSetFactory(key="strange")
+    factories.GroundTruthSetItemFactory.create_batch(6, truth_set=strange)
+    assert "answers for layout_split, and example@1 has no such node" in why(
+        truth_set=ground_truth.freeze(truth_set=strange)
+    )
     form = {"pipeline": PipelineDefinition.objects.get().pk, "truth_set": thawed.pk, "minimum_items": 6}
     sent = client.post(reverse("admin:feedback_activationgate_add"), {**form, "when_unclear": "allow"})
     assert "Freeze the set thawed first" in sent.content.decode()
