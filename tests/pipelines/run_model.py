@@ -63,6 +63,9 @@ class RunModel:
         return compile_condition(node.condition or "").evaluate(context)
 
     def item_count(self, node: Node) -> int:
+        source = self.graph.node(node.for_each.source) if node.for_each else None
+        if source and source.for_each and self.rows.get(Item(source.key)) == "completed":
+            return 0  # It found no items, so its IR is an empty list.
         count = self.item_counts.get(node.key, 1)
         if isinstance(count, ForEachError):
             raise count

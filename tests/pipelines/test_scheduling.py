@@ -493,6 +493,23 @@ def test_the_rows_do_not_depend_on_the_order_of_events(
     assert run.finished is again.finished
 
 
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_what_fans_out_over_nothing_finds_nothing_in_any_order(order: tuple[str, str]) -> None:
+    graph = dag(
+        {"key": "a"},
+        {"key": "b"},
+        {"key": "each", "forEach": "a", "dependsOn": ["a"]},
+        {"key": "again", "forEach": "each", "dependsOn": ["each", "b"]},
+    )
+    run = RunModel(graph, item_counts={"each": 0, "again": ForEachError("source-missing", "no IR")}, check=check_step)
+
+    run.start()
+    for key in order:
+        run.settle(Item(key), "completed")
+
+    assert run.rows[Item("again")] == "completed"
+
+
 @given(run=runs(), chance=CHANCE, steps=st.integers(0, 8), running=st.integers(0, 3))
 @settings(max_examples=100)
 def test_a_cancelled_run_ends_at_once(run: RunModel, chance: random.Random, steps: int, running: int) -> None:
