@@ -20,4 +20,5 @@ RUN SECRET_KEY=build DATABASE_URL=postgres://build@localhost/build python manage
     && install -d -o irline -g irline /data/media
 USER irline
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--workers", "4", "--no-control-socket"]
+# A request that puts a judge to work may last as long as a model's last answer: 20 s and then two minutes.
+CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--workers", "4", "--timeout", "180", "--no-control-socket"]
