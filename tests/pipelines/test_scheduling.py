@@ -372,6 +372,12 @@ def test_lost_workers_have_a_limit_of_their_own() -> None:
 # Invariants over random graphs.
 
 
+RULES_OF_NODES = st.sampled_from(tuple(TriggerRule))
+APPROVALS = st.sampled_from((False, False, False, True))
+GROUPS = st.sampled_from((None, None, "one", "few", "free"))
+CONDITIONS = st.sampled_from((None, None, None, "inputs.x"))
+
+
 @st.composite
 def graphs(draw: st.DrawFn, max_nodes: int = 12) -> Graph:
     """Random DAGs with every field that the scheduler reads."""
@@ -381,15 +387,15 @@ def graphs(draw: st.DrawFn, max_nodes: int = 12) -> Graph:
         node = {
             "key": f"n{index}",
             "dependsOn": [f"n{parent}" for parent in sorted(parents)],
-            "triggerRule": draw(st.sampled_from(list(TriggerRule))),
+            "triggerRule": draw(RULES_OF_NODES),
             "continueOnFail": draw(st.booleans()),
-            "approval": draw(st.sampled_from([False, False, False, True])),
-            "parallelGroup": draw(st.sampled_from([None, None, "one", "few", "free"])),
-            "condition": draw(st.sampled_from([None, None, None, "inputs.x"])),
-            "forEach": draw(st.sampled_from([None, None, f"n{min(parents)}"])) if parents else None,
+            "approval": draw(APPROVALS),
+            "parallelGroup": draw(GROUPS),
+            "condition": draw(CONDITIONS),
+            "forEach": draw(st.sampled_from((None, None, f"n{min(parents)}"))) if parents else None,
         }
         if parents and node["condition"] is None and node["triggerRule"] is not TriggerRule.ONE_SUCCESS:
-            node["condition"] = draw(st.sampled_from([None, f"status.n{max(parents)} != 'failed'"]))
+            node["condition"] = draw(st.sampled_from((None, f"status.n{max(parents)} != 'failed'")))
         nodes.append(node)
     limits = {"one": {"limit": 1}, "few": {"limit": draw(st.integers(2, 4))}, "free": {"limit": None}}
     return dag(*nodes, parallelGroups=limits)
