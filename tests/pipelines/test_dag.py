@@ -330,6 +330,18 @@ def test_two_thousand_nodes_in_a_chain_are_read() -> None:
 
 # Properties.
 
+FIELDS = {
+    "retries": st.integers(0, 5),
+    "continueOnFail": st.booleans(),
+    "triggerRule": st.sampled_from(list(map(str, TriggerRule))),
+    "params": st.dictionaries(st.text("ab"), st.integers() | st.text("xyz")),
+    "condition": st.sampled_from(["inputs.a == 1", None]),
+    "cache": st.booleans(),
+    "parallelGroup": st.sampled_from(["g", None]),
+}
+SOME_FIELDS = st.fixed_dictionaries({}, optional=FIELDS)
+EDGE_SPELLINGS = st.sampled_from(("dependsOn", "from", "fromKey"))
+
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
@@ -340,25 +352,14 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     edges = []
     pairs = [(keys[above], keys[below]) for below in range(count) for above in range(below)]
     for above, below in draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []:
-        spelling = draw(st.sampled_from(["dependsOn", "from", "fromKey"]))
+        spelling = draw(EDGE_SPELLINGS)
         if spelling == "dependsOn":
             nodes[below].setdefault("dependsOn", []).append(above)
         else:
             edges.append({spelling: above, spelling.replace("from", "to"): below})
     for one in nodes.values():
-        one.update(draw(st.fixed_dictionaries({}, optional=FIELDS)))
+        one.update(draw(SOME_FIELDS))
     return {"nodes": draw(st.permutations(list(nodes.values()))), "edges": edges}
-
-
-FIELDS = {
-    "retries": st.integers(0, 5),
-    "continueOnFail": st.booleans(),
-    "triggerRule": st.sampled_from(list(map(str, TriggerRule))),
-    "params": st.dictionaries(st.text("ab"), st.integers() | st.text("xyz")),
-    "condition": st.sampled_from(["inputs.a == 1", None]),
-    "cache": st.booleans(),
-    "parallelGroup": st.sampled_from(["g", None]),
-}
 
 
 @given(documents())
