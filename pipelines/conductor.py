@@ -495,7 +495,8 @@ class Conductor:
                 self._state.put(item, status=str(StepStatus.RUNNING), attempt=attempt)
                 modes = self._validation_modes(answer.validation_mode)
                 claims.append(Claim(item, words["id"], words["token"], attempt, words["params"], *modes))
-            elif words["id"] in answer.refused:
+            elif words["id"] in answer.refused and (self._dispatcher is None or "pool" not in words):
+                # One that stands in a pool's line is the first to be offered again: it may have its turn by then.
                 self._state.put(item, backs_off=True)
         return claims
 

@@ -123,6 +123,16 @@ def test_the_items_of_a_fan_out_get_jobs_as_the_pool_has_room() -> None:
     assert run.status == "completed"
 
 
+def test_a_worker_goes_on_with_the_next_in_line_where_that_is_of_its_run() -> None:
+    ConcurrencyPool.objects.create(key="narrow", limit=2)
+    nodes = [{"key": "first"}, *({"key": f"n{i}", "dependsOn": ["first"], "pool": "narrow"} for i in range(12))]
+    run = engine.start_run(version=building.pipeline(*nodes))
+
+    assert work_off() < 5
+    run.refresh_from_db()
+    assert run.status == "completed"
+
+
 def test_a_heavy_step_is_not_overtaken_by_lighter_ones_that_come_later() -> None:
     ConcurrencyPool.objects.create(key="narrow", limit=4)
     ends = [holding(pooled("held")) for _ in range(2)]
