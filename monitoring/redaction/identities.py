@@ -64,6 +64,7 @@ IDENTITIES = (
     Identity("AAAA999999AAAAAA99", "mx.curp"),
 )
 _SHAPE = str.maketrans("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 10 + "A" * 26)
+_SEPARATORS = re.compile("[^0-9A-Z]")
 _WORDS_WITHIN = 32  # characters
 
 
@@ -85,11 +86,11 @@ class Identities:
         self._spaced = re.compile(rf"[0-9A-Z](?<!\w.)(?:{spaced})(?!\w)")
 
     def find(self, text: str) -> Iterator[Finding]:
-        for expression in (self._unspaced, self._spaced):
+        for expression in (self._unspaced, self._spaced) if " " in text else (self._unspaced,):
             for match in expression.finditer(text):
                 for identity in self._by_shape.get(match[0].translate(_SHAPE), ()):
                     if _announced(identity, text, match.start()) and _is_valid(identity.module, match[0]):
-                        yield Finding(*match.span(), "national-id", re.sub("[^0-9A-Z]", "", match[0]))
+                        yield Finding(*match.span(), "national-id", _SEPARATORS.sub("", match[0]))
                         break
 
 

@@ -124,12 +124,14 @@ class Redactor:
         if not self._looks_everywhere and _is_plain(text):
             return []
         digits = sum(map(text.count, _DIGITS))
-        ranked = [
-            (one.start, rank, one)
-            for rank, recogniser in enumerate(self._recognisers)
-            if recogniser.digits <= digits
-            for one in recogniser.find(text)
-        ]
+        ranked: list[tuple[int, int, Finding]] = []
+        for rank, recogniser in enumerate(self._recognisers):
+            if recogniser.digits > digits:
+                continue
+            for one in recogniser.find(text):
+                if not ranked and one.end - one.start == len(text):
+                    return [one]  # whatever else is found lies within it, and comes later
+                ranked.append((one.start, rank, one))
         if not ranked:
             return []
         ranked.sort(key=lambda each: each[:2])

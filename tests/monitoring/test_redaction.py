@@ -1,5 +1,6 @@
 """What redaction finds, what it leaves alone, and that no text makes it slow or leaves it half done."""
 
+import ipaddress
 import re
 import sys
 from types import ModuleType, SimpleNamespace
@@ -119,6 +120,30 @@ def test_equal_values_get_equal_pseudonyms_however_written_and_only_under_one_ke
     assert REDACTOR.text("A@Example.com").value == REDACTOR.text("a@example.com").value
     assert REDACTOR.text("a@example.com").value != REDACTOR.text("b@example.com").value
     assert REDACTOR.text(one).value != Redactor(key=b"another").text(one).value
+
+
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 299).map(str), st.from_regex(r"[0-9]{1,3}", fullmatch=True)), min_size=4, max_size=4
+    )
+)
+def test_four_groups_of_digits_are_an_address_where_the_library_takes_them_for_one(groups: list[str]) -> None:
+    text = ".".join(groups)
+    try:
+        ipaddress.IPv4Address(text)
+        is_address = True
+    except ValueError:
+        is_address = False
+
+    assert (REDACTOR.text(f"from {text}").counts.get("ip", 0) == 1) is is_address
+
+
+# A key without an end goes on to the end of the text.
+@pytest.mark.parametrize("value", [value for kind, value in FOUND if kind != "private-key"])
+def test_a_value_by_itself_gets_the_pseudonym_that_it_gets_within_a_text(value: str) -> None:
+    assert (
+        REDACTOR.text(f"Before it, {value} and after.").value == f"Before it, {REDACTOR.text(value).value} and after."
+    )
 
 
 def test_documents_are_redacted_at_any_depth_names_included() -> None:
