@@ -123,12 +123,22 @@ def test_whatever_is_tried_no_new_table_is_written(
     assert definition.runs.count() == 0
 
 
-def test_switching_off_mid_run_lets_the_run_end_whole_and_refuses_the_next() -> None:
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("executor", ["inline", "distributed"])
+def test_switching_off_mid_run_lets_the_run_end_whole_and_refuses_the_next(
+    executor: str, settings: LazySettings
+) -> None:
+    settings.PIPELINE_EXECUTOR = executor
     set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
     version = building.pipeline({"key": "first"}, {"key": "second", "dependsOn": ["first"]})
+    run = engine.start_run(version=version)
 
-    run = inline.carry(engine.start_run(version=version).pk, threads=0)
+    if executor == "inline":
+        inline.carry(run.pk, threads=0)
+    else:
+        call_command("worker", once=True, concurrency=2)
 
+    run.refresh_from_db()
     assert run.status == PipelineRun.Status.COMPLETED
     assert set(building.statuses(run).values()) == {"completed"}
     assert IRArtifact.objects.filter(step_run__pipeline_run=run).count() == 2
