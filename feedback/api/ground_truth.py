@@ -33,7 +33,9 @@ from feedback.permissions import CURATE
 MOST_ITEMS = 1_000
 LINES = "application/x-ndjson"
 AGAINST = OpenApiParameter("against", int, description="A version of the same answer; else the one before.")
-SCOPE = OpenApiParameter("scope", str, required=True, description="A node of a pipeline, or a process.")
+SCOPE = OpenApiParameter(
+    "scope", {"type": "string", "minLength": 1}, required=True, description="A node of a pipeline, or a process."
+)
 DRY_RUN = OpenApiParameter("dryRun", bool, description="`true`: check every line, give the counts, keep nothing.")
 FROZEN = OpenApiResponse(description="It is frozen, `ground-truth-set-frozen`, or `ground-truth-set-in-use`.")
 
