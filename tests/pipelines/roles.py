@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.test import Client
 from rest_framework.test import APIClient
 
 from pipelines.seeding.roles import ROLES, plant_role
@@ -19,3 +20,13 @@ def roles(db: None) -> dict[str, APIClient]:
         clients[name] = APIClient()
         clients[name].force_authenticate(user)
     return clients
+
+
+@pytest.fixture
+def ann(client: Client) -> User:
+    """A reviewer by her group alone, signed in."""
+    plant_role("reviewer")
+    user: User = factories.UserFactory(username="ann", is_staff=True)
+    user.groups.add(Group.objects.get(name="reviewer"))
+    client.force_login(user)
+    return user

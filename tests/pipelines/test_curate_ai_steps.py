@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -18,11 +18,11 @@ from feedback.models import GroundTruth, ReviewAnswer, ReviewItem
 from ir_schemas.models import IRArtifact, IRSchema, IRSchemaDefinition
 from ir_schemas.services import activate_version, create_version
 from pipelines.models import PipelineRun, PromptData, PromptResult, StepRun
-from pipelines.seeding.roles import plant_role
 from tests import factories
 from tests.pipelines.building import PAGE, contract, pipeline, run
 from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.prompting import TITLE, a_prompt, run_prompt, step_of
+from tests.pipelines.roles import ann as ann
 from tests.pipelines.roles import roles as roles
 from tests.pipelines.test_curation import reviewed
 
@@ -34,15 +34,6 @@ ANSWER = {"title": "Ark"}
 def review_on(settings: LazySettings) -> None:
     settings.REVIEW_ENABLED = True
     settings.PIPELINE_STEPS = {**settings.PIPELINE_STEPS, **HANDLERS}
-
-
-@pytest.fixture
-def ann(client: Client) -> User:
-    plant_role("reviewer")
-    user: User = factories.UserFactory(username="ann", is_staff=True)
-    user.groups.add(Group.objects.get(name="reviewer"))
-    client.force_login(user)
-    return user
 
 
 def named(**arguments: Any) -> PipelineRun:

@@ -22,6 +22,7 @@ from monitoring.flags import Key, set_flag
 from pipelines.models import StepRun
 from pipelines.seeding.roles import plant_role
 from tests import factories
+from tests.pipelines.roles import ann as ann
 from tests.queries import queries_of
 
 pytestmark = pytest.mark.django_db
@@ -30,16 +31,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def review_on(db: None) -> None:
     set_flag(key=Key.REVIEW_ENABLED, value="on", reason="test")
-
-
-@pytest.fixture
-def ann(client: Client) -> User:
-    """A reviewer by her group alone, signed in."""
-    plant_role("reviewer")
-    user: User = factories.UserFactory(username="ann", is_staff=True)
-    user.groups.add(Group.objects.get(name="reviewer"))
-    client.force_login(user)
-    return user
 
 
 def queue_with(document: Any, **more: Any) -> ReviewQueue:
