@@ -15,7 +15,6 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from config.canonical import canonical_json
 from config.clock import database_now
 from config.models import uuid7
 from pipelines import admission, definitions
@@ -24,10 +23,11 @@ from pipelines.conductor import Conductor
 from pipelines.dag import Graph
 from pipelines.designs.bundle import DesignBundle
 from pipelines.designs.intake import taken_in
-from pipelines.errors import DagUnreadable, IdempotencyConflict, RunFinished
-from pipelines.models import DesignSplit, PipelineDefinition, PipelineRun, PipelineVersion
+from pipelines.errors import DagUnreadable, RunFinished
+from pipelines.models import DesignSplit, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
 from pipelines.named import Named
+from pipelines.replays import Difference, members_differ, refuse_other, run_of_key
 from pipelines.reruns import rerun
 from pipelines.switches import require_logging
 from pipelines.unreadable import end_without_graph
@@ -45,12 +45,14 @@ def start_run(
     run_group_id: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     priority: int = 0,
+    any_version: bool = False,
 ) -> PipelineRun:
     """Make a run with its rows and release what can start. ``params`` are by node key.
 
-    Raises ``LoggingDisabled`` while the flag is off, ``InvalidDag`` when the DAG names what is no longer there,
-    ``InvalidInput`` for params of a node that the DAG lacks and for what cannot be kept, and ``IdempotencyConflict``
-    when the key stands for a run with other inputs; with the same inputs that run is returned.
+    Where the key has started a run before, that one is returned: if it had the same version (``any_version``: whichever
+    it had, as nobody named one), inputs, params and design. Raises ``IdempotencyConflict`` if it had others,
+    ``LoggingDisabled`` while the flag is off, ``InvalidDag`` when the DAG names what is no longer there, and
+    ``InvalidInput`` for params of a node that the DAG lacks and for what cannot be kept.
     """
     require_logging(pipeline_id=version.pipeline_id, user=started_by)
     graph, named = definitions.resolve(version)
@@ -59,11 +61,12 @@ def start_run(
     wanted = {"inputs": dict(inputs or {}), "params": dict(params or {}), "priority": priority}
     find = partial(
         made_before,
-        pipeline=version.pipeline,
+        version=version,
         idempotency_key=idempotency_key,
         inputs=inputs or {},
         params=params or {},
         design=design,
+        any_version=any_version,
     )
     made = find()
     if made is not None:
@@ -80,33 +83,34 @@ def start_run(
 
 def made_before(
     *,
-    pipeline: PipelineDefinition,
+    version: PipelineVersion,
     idempotency_key: str | None,
     inputs: Mapping[str, Any],
     params: Mapping[str, Any],
     design: DesignBundle | None = None,
+    any_version: bool = False,
     any_design: bool = False,
 ) -> PipelineRun | None:
-    """The run that this key has already started, where there is one; ``any_design`` leaves its design out of account.
+    """The run that this key has already started, where there is one.
 
-    Raises ``IdempotencyConflict`` when that run had other inputs.
+    ``any_version`` and ``any_design`` leave its version and its design out of account. Raises ``IdempotencyConflict``,
+    which says what was other, when that run was not what is asked for.
     """
-    if idempotency_key is None:
-        return None
-    runs = PipelineRun.objects.select_related("design_split", "pipeline", "pipeline_version", "started_by")
-    earlier = runs.filter(pipeline=pipeline, idempotency_key=idempotency_key).first()
+    earlier = run_of_key(version.pipeline, idempotency_key)
     if earlier is None:
         return None
+    differences: list[Difference] = []
+    if earlier.rerun_of_id is not None:
+        differences.append(("", f"is a rerun of run {earlier.rerun_of_id}"))
+    if not any_version and earlier.pipeline_version_id != version.pk:
+        differences.append(("/version", f"had version {earlier.pipeline_version.version}, not {version.version}"))
+    differences += members_differ("inputs", earlier.inputs, inputs)
+    differences += members_differ("params", earlier.params, params)
     sha256 = earlier.design_split.sha256 if earlier.design_split else None
-    same_design = any_design or sha256 == (design and design.sha256)
-    same_rest = canonical_json([earlier.inputs, earlier.params]) == canonical_json([dict(inputs), dict(params)])
-    if same_design and same_rest and earlier.rerun_of_id is None:
-        earlier.is_replay = True
-        return earlier
-    raise IdempotencyConflict(
-        f"The idempotency key {idempotency_key!r} belongs to run {earlier.pk}, which had other inputs. "
-        "Use a new key for a new run."
-    )
+    if not any_design and sha256 != (design and design.sha256):
+        differences.append(("", "had another design"))
+    refuse_other(earlier, differences)
+    return earlier
 
 
 @transaction.atomic

@@ -8,15 +8,15 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from config.canonical import canonical_json
 from config.problems import InvalidInput
 from ir_schemas.models import IRArtifact
 from pipelines import admission, definitions
 from pipelines.conductor import Conductor
 from pipelines.dag import Graph, Node
-from pipelines.errors import IdempotencyConflict, NothingToRerun, ResultsPruned, RunUnfinished
+from pipelines.errors import NothingToRerun, ResultsPruned, RunUnfinished
 from pipelines.models import DesignSplit, PipelineRun, StepRun
 from pipelines.models.runs import StepStatus
+from pipelines.replays import Difference, members_differ, refuse_other, run_of_key
 from pipelines.rerun_plan import Earlier, Plan, plan_rerun
 from pipelines.reuse import BATCH, copy_records
 from pipelines.scheduling import Item
@@ -109,24 +109,17 @@ def _named_nodes(graph: Graph, from_nodes: Sequence[str] | None) -> list[str] | 
 
 def _made_before(wanted: PipelineRun) -> PipelineRun | None:
     """The run that the idempotency key stands for. Raises ``IdempotencyConflict`` when it is another rerun."""
-    if wanted.idempotency_key is None:
-        return None
-    runs = PipelineRun.objects.select_related("design_split", "pipeline", "pipeline_version", "started_by")
-    found = runs.filter(pipeline=wanted.pipeline, idempotency_key=wanted.idempotency_key).first()
+    found = run_of_key(wanted.pipeline, wanted.idempotency_key)
     if found is None:
         return None
-    if _content(found) == _content(wanted):
-        found.is_replay = True
-        return found
-    raise IdempotencyConflict(
-        f"The idempotency key {wanted.idempotency_key!r} belongs to run {found.pk}, which is not this rerun. "
-        "Use a new key for a new run."
-    )
-
-
-def _content(run: PipelineRun) -> bytes:
-    of = str(run.rerun_of_id) if run.rerun_of_id else None
-    return canonical_json([of, run.rerun_from, run.inputs, run.params])
+    differences: list[Difference] = []
+    if found.rerun_of_id != wanted.rerun_of_id:
+        differences.append(("", f"is no rerun of run {wanted.rerun_of_id}"))
+    if found.rerun_from != wanted.rerun_from:
+        differences.append(("/fromNodes", "had other nodes to run again"))
+    differences += members_differ("params", found.params, wanted.params)
+    refuse_other(found, differences)
+    return found
 
 
 def _create(new: PipelineRun, earlier: PipelineRun, graph: Graph, named: Sequence[str]) -> PipelineRun:

@@ -149,6 +149,7 @@ def _start(schedule: PipelineSchedule, slot: datetime) -> tuple[PipelineRun | No
             run_group_id=schedule.pk,
             idempotency_key=f"schedule:{schedule.pk}:{slot.isoformat()}",
             priority=schedule.priority,
+            any_version=True,
         )
     except OUTAGE:
         raise

@@ -26,21 +26,24 @@ def start(
     run_group_id: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     priority: int = 0,
+    any_version: bool = False,
     folder: Path | None = None,
 ) -> PipelineRun:
     """Take the design in, where there is one, and start the run; its inputs then carry ``source`` too.
 
     With a ``folder`` a source that is no address is a file, by its path from there; whoever may choose it may read it.
-    Nothing is fetched for a run that the key has already started. Raises what ``engine.start_run`` raises, and
-    ``DesignRefused``; then no run was made.
+    Nothing is fetched for a run that the key has already started. ``any_version``: nobody named the version, so the
+    key's run is the one whichever it had. Raises what ``engine.start_run`` raises, and ``DesignRefused``; then no run
+    was made.
     """
     require_logging(pipeline_id=version.pipeline_id, user=started_by)
     inputs = {**(inputs or {}), **({"source": source} if source else {})}
     made = engine.made_before(
-        pipeline=version.pipeline,
+        version=version,
         idempotency_key=idempotency_key,
         inputs=inputs,
         params=params or {},
+        any_version=any_version,
         any_design=True,
     )
     if made is not None:
@@ -59,6 +62,7 @@ def start(
         priority=priority,
         inputs=inputs,
         params=params,
+        any_version=any_version,
     )
 
 

@@ -63,11 +63,15 @@ def refused(line: int, code: str, message: str) -> Verdict:
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines that are run with one version under one name. ``folder`` is where their files are sought from."""
+    """Lines that are run with one version under one name. ``folder`` is where their files are sought from.
+
+    ``any_version`` says that nobody named the version.
+    """
 
     version: PipelineVersion
     name: str
     folder: Path
+    any_version: bool
 
     @property
     def run_group_id(self) -> uuid.UUID:
@@ -126,6 +130,7 @@ class Batch:
             priority=line.priority,
             run_group_id=self.run_group_id,
             idempotency_key=line.key,
+            any_version=self.any_version,
         )
 
 
@@ -135,9 +140,10 @@ def batch_of(*, key: str, name: str, folder: Path) -> Batch:
     Raises ``UnknownPipeline`` or ``NoActiveVersion``.
     """
     version = definitions.active_version(key)
-    if "@" not in key:
+    any_version = "@" not in key
+    if any_version:
         version = _begun_with(version.pipeline, name) or version
-    return Batch(version, name, folder)
+    return Batch(version, name, folder, any_version)
 
 
 def _begun_with(pipeline: PipelineDefinition, name: str) -> PipelineVersion | None:

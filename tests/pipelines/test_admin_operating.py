@@ -1,5 +1,6 @@
 """The admin's pages that start, cancel, run again and approve: each says what will happen, and asks."""
 
+import json
 import re
 import threading
 import uuid
@@ -126,17 +127,21 @@ def test_pressing_twice_starts_one_run(client: Client, operator: User) -> None:
     assert PipelineRun.objects.count() == 1
 
 
-def test_what_is_changed_after_a_start_is_a_run_of_its_own(client: Client, operator: User) -> None:
-    version = pipeline({"key": "a"})
+@pytest.mark.parametrize(("version", "inputs"), [(1, '{"n": 2}'), (2, "")])
+def test_what_is_changed_after_a_start_is_a_run_of_its_own(
+    version: int, inputs: str, client: Client, operator: User
+) -> None:
+    first = pipeline({"key": "a"})
+    other = {1: first, 2: pipeline({"key": "b"})}[version]
     token = str(uuid.uuid4())
-    start(client, version, token=token)
+    start(client, first, token=token)
 
-    refused = start(client, version, token=token, inputs='{"n": 2}')
+    page = start(client, other, token=token, inputs=inputs).content.decode()
 
-    page = refused.content.decode()
-    assert "which had other inputs" in page
-    assert start(client, version, token=token_of(page), inputs='{"n": 2}').status_code == 302
-    assert PipelineRun.objects.count() == 2
+    assert "This page has already started a run, with other values." in page
+    assert start(client, other, token=token_of(page), inputs=inputs).status_code == 302
+    runs = PipelineRun.objects.order_by("pk").values_list("pipeline_version", "inputs")
+    assert list(runs) == [(first.pk, {}), (other.pk, json.loads(inputs or "{}"))]
 
 
 @pytest.mark.parametrize(

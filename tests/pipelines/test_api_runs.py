@@ -75,7 +75,44 @@ def test_a_repeated_key_starts_no_second_run(header: str, api: APIClient) -> Non
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["id"] == again.json()["id"]
     assert PipelineRun.objects.get().idempotency_key == header.strip('"').replace("\\", "")
-    assert code(start(api, {"inputs": {"n": 2}}, Idempotency_Key=header)) == (422, "idempotency-key-reused")
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        ({"version": 2}, {"/version": "version 1, not 2"}),
+        ({"inputs": {"n": 2, "m": None}}, {"/inputs": "(m, n)"}),
+        ({"params": {"a": {"x": 3}}}, {"/params": "(a)"}),
+        ({"params": {}, "sourceUrl": "https://example.org/"}, {"/inputs": "(source)", "/params": "(a)"}),
+        ({"version": 2, "inputs": {}}, {"/version": "version 1", "/inputs": "(n)"}),
+    ],
+)
+def test_a_key_that_was_used_for_something_else_is_refused_with_what_differs(
+    other: Any, differs: dict[str, str], api: APIClient
+) -> None:
+    building.pipeline({"key": "a"})
+    first = {"version": 1, "inputs": {"n": 1}, "params": {"a": {"x": 2}}, "idempotencyKey": "k"}
+    assert start(api, first).status_code == 201
+    building.pipeline({"key": "a"})
+
+    answer = start(api, {**first, **other})
+
+    assert code(answer) == (422, "idempotency-key-reused")
+    found = {error["path"]: error["message"] for error in answer.json()["errors"]}
+    assert found.keys() == differs.keys()
+    assert all(said in found[path] and said in answer.json()["detail"] for path, said in differs.items())
+    assert PipelineRun.objects.count() == 1
+
+
+@pytest.mark.parametrize("again", [{}, {"version": 1}, {"priority": 9, "runGroupId": str(uuid.uuid4())}])
+def test_a_repeated_key_gives_the_first_run_after_another_version_became_active(again: Any, api: APIClient) -> None:
+    building.pipeline({"key": "a"})
+    first = start(api, {"idempotencyKey": "k"}).json()
+    building.pipeline({"key": "b"})
+
+    answer = start(api, {"idempotencyKey": "k", **again})
+
+    assert (answer.status_code, answer.json()["id"], answer.json()["version"]) == (200, first["id"], 1)
 
 
 def test_a_key_in_the_body_is_the_same_key(api: APIClient) -> None:

@@ -278,9 +278,9 @@ def test_one_key_stands_for_one_rerun() -> None:
     for other in ({"from_nodes": ["c"]}, {"from_nodes": ["b"], "params": {"b": {"x": 1}}}):
         with pytest.raises(IdempotencyConflict):
             engine.rerun(run_id=run.pk, idempotency_key="k", **other)
-    with pytest.raises(IdempotencyConflict):
+    with pytest.raises(IdempotencyConflict, match=f"is no rerun of run {run.pk}"):
         engine.rerun(run_id=run.pk, from_nodes=["b"], idempotency_key="start")
-    with pytest.raises(IdempotencyConflict):
+    with pytest.raises(IdempotencyConflict, match=f"is a rerun of run {run.pk}"):
         engine.start_run(version=run.pipeline_version, idempotency_key="k")
 
 

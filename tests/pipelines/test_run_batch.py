@@ -218,6 +218,16 @@ def test_a_line_with_the_key_of_other_inputs_is_refused(write: Write, run_batch:
     assert verdicts[1]["error"]["code"] == "idempotency-key-reused"
 
 
+def test_a_key_that_started_another_version_counts_where_none_is_named(write: Write, run_batch: Any) -> None:
+    begun = engine.start_run(version=building.pipeline({"key": "a"}), idempotency_key="k")
+    building.pipeline({"key": "b"})
+    file = write({"idempotencyKey": "k"})
+
+    assert run_batch(file)[1][0]["runId"] == str(begun.pk)
+    (refused,) = run_batch(file, "example@2")[1]
+    assert (refused["status"], refused["error"]["code"]) == ("refused", "idempotency-key-reused")
+
+
 def test_switching_runs_off_ends_the_batch(write: Write, run_batch: Any, settings: Any) -> None:
     building.pipeline({"key": "a"})
     set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="test")

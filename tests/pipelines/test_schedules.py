@@ -206,6 +206,7 @@ def test_a_time_whose_taker_died_is_taken_up_again_and_its_run_is_found() -> Non
     latest = cron.latest_slot(schedule.cron, schedule.timezone, timezone.now())
     key = f"schedule:{schedule.pk}:{latest.isoformat()}"
     started = engine.start_run(version=schedule.pipeline.versions.get(), idempotency_key=key)
+    building.pipeline({"key": "z"})
 
     PipelineSchedule.objects.update(taken_until=timezone.now() - timedelta(seconds=1))
 

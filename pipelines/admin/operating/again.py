@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from config.admin_base import refusal
 from config.problems import DomainError
 from pipelines import engine, reruns
 from pipelines.admin.dag_picture import Look, Picture, draw
@@ -69,8 +68,7 @@ def _rerun(form: RerunForm, run: PipelineRun, named: Sequence[str] | None, user:
     try:
         made = engine.rerun(run_id=run.pk, from_nodes=named, params=params, started_by=user, idempotency_key=form.key)
     except DomainError as error:
-        form.add_error(None, refusal(error))
-        form.renew()
+        form.refuse(error)
         return None
     carry_on(made.pk)
     return made

@@ -10,13 +10,16 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from config.admin_base import CodeTextarea, JsonFormField
+from config.admin_base import CodeTextarea, JsonFormField, refusal
+from config.problems import DomainError
 from pipelines.approvals import MAX_COMMENT
 from pipelines.dag import Graph
+from pipelines.errors import IdempotencyConflict
 from pipelines.models import PipelineVersion
 
 WHAT_FAILED, EVERYTHING = "", "*"
 """What to run again, beside the key of a node."""
+USED = "This page has already started a run, with other values. Press again to start one with those that stand here."
 
 
 class ObjectField(JsonFormField):
@@ -47,8 +50,9 @@ class OnceForm(forms.Form):
     def key(self) -> str:
         return f"admin-{self.cleaned_data['token']}"
 
-    def renew(self) -> None:
-        """Take another token, so that what is changed after a refusal counts as a new request."""
+    def refuse(self, error: DomainError) -> None:
+        """Say why nothing was started. What is sent after this counts as a new request, so the token is another."""
+        self.add_error(None, USED if isinstance(error, IdempotencyConflict) else refusal(error))
         data = cast(QueryDict, self.data).copy()
         data["token"] = str(uuid.uuid4())
         self.data = data

@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from config.admin_base import refusal
 from config.problems import DomainError
 from pipelines import starting
 from pipelines.admin.operating.access import may_operate, require_operator, run_url, show, why_no_run
@@ -66,8 +65,7 @@ def _start(form: StartForm, version: PipelineVersion, user: User) -> PipelineRun
             idempotency_key=form.key,
         )
     except DomainError as error:
-        form.add_error(None, refusal(error))
-        form.renew()
+        form.refuse(error)
         return None
     carry_on(run.pk)
     return run

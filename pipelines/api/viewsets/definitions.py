@@ -63,8 +63,9 @@ class PipelineViewSet(ReadOnlyModelViewSet[PipelineDefinition]):
                 "`pipeline-has-no-active-version`."
             ),
             422: OpenApiResponse(
-                description="The key belongs to a run with other inputs: `idempotency-key-reused`. Or the design "
-                "cannot be taken in, with a code such as `url-unreachable`."
+                description="The key belongs to a run of another version than the one named, or with other inputs or "
+                "params: `idempotency-key-reused`; `errors` say which. Or the design cannot be taken in, with a code "
+                "such as `url-unreachable`."
             ),
         },
     )
@@ -82,6 +83,7 @@ class PipelineViewSet(ReadOnlyModelViewSet[PipelineDefinition]):
             run_group_id=given.get("runGroupId"),
             idempotency_key=idempotency_key(request, given.get("idempotencyKey")),
             started_by=signed_in(request),
+            any_version=number is None,
         )
         return started(run, request)
 
