@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,17 +85,22 @@ class Attempt:
         for callback in callbacks:
             callback()
 
-    def take_lines(self) -> list[dict[str, Any]]:
-        """What was said since the last call, as rows of ``StepLog``."""
+    def unwritten_lines(self) -> list[dict[str, Any]]:
+        """What was said and is not known to be written, as rows of ``StepLog``; it may have been all the same."""
         with self._lock:
-            lines, self._lines = self._lines, []
-        return lines
+            return list(self._lines)
 
-    def take_progress(self) -> tuple[int, int] | None:
-        """``(done, total)`` where it changed since the last call."""
+    def unwritten_progress(self) -> tuple[int, int] | None:
+        """``(done, total)`` where it is not known to be written."""
         with self._lock:
-            progress, self._progress = self._progress, None
-        return progress
+            return self._progress
+
+    def wrote(self, lines: Sequence[Mapping[str, Any]], progress: tuple[int, int] | None) -> None:
+        """These are written: the first of the lines that were not, and the progress unless it has changed since."""
+        with self._lock:
+            del self._lines[: len(lines)]
+            if self._progress == progress:
+                self._progress = None
 
 
 class _Keeper:
@@ -150,11 +155,12 @@ class _Keeper:
         for attempt in attempts:
             if attempt.claim.token not in held and attempt in self.all():
                 attempt.let_go()
-        store.write_lines([line for attempt in attempts for line in attempt.take_lines()])
-        for attempt in attempts:
-            progress = attempt.take_progress()
+        said = [(attempt, attempt.unwritten_lines(), attempt.unwritten_progress()) for attempt in attempts]
+        store.write_lines([line for _, lines, _ in said for line in lines])
+        for attempt, lines, progress in said:
             if progress is not None:
                 store.write_progress(attempt.claim, *progress)
+            attempt.wrote(lines, progress)
 
 
 _keeper = _Keeper()

@@ -112,17 +112,30 @@ def run_attempt(
         found = _recall(conductor, claim, sight)
         if found is not None:
             return found
+    settlement = _ran(conductor, claim, attempt, context, sight, guarded=guarded)
+    lines = attempt.unwritten_lines()
+    return replace(settlement, records={**settlement.records, "logs": lines}) if settlement and lines else settlement
+
+
+def _ran(
+    conductor: Conductor,
+    claim: Claim,
+    attempt: Attempt,
+    context: StepContext | None,
+    sight: caching.Sight | None,
+    *,
+    guarded: bool,
+) -> Settlement | None:
+    """What calling the step came to, but for the lines that it said."""
     try:
         ran = call_step(conductor, claim, attempt, context, guarded=guarded)
     except Abandoned:
         return _released(claim) if attempt.released else None
     except TimedOut:
-        return _timed_out(conductor, claim, attempt)
+        return conductor.timed_out(claim)
     except Interrupted:
         return _interrupted(claim)
-    settlement = _judged(conductor, claim, ran, sight)
-    lines = attempt.take_lines()
-    return replace(settlement, records={**settlement.records, "logs": lines}) if lines else settlement
+    return _judged(conductor, claim, ran, sight)
 
 
 def _look(conductor: Conductor, claim: Claim, attempt: Attempt) -> tuple[StepContext | None, caching.Sight | None]:
@@ -280,6 +293,7 @@ def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0)
         message = f"What step {claim.name} handed over cannot be stored: {first_line(fault)}"
         error = {"code": "output-unstorable", "message": message}
         failed = _settlement(conductor, claim, error=error, duration_ms=settlement.duration_ms)
+        failed = replace(failed, records={**failed.records, **_said(settlement)})
         return _settle_through_outages(conductor, [failed], claim_next)
     if settled.accepted:
         return settled
@@ -289,6 +303,11 @@ def accept(conductor: Conductor, settlement: Settlement, *, claim_next: int = 0)
         return _settle_through_outages(conductor, [late], claim_next)
     logger.warning("a result of step %s of run %s came too late and was discarded", claim.name, conductor.run.pk)
     return settled
+
+
+def _said(settlement: Settlement) -> dict[str, Any]:
+    """The lines among the settlement's records."""
+    return {name: rows for name, rows in settlement.records.items() if name == "logs"}
 
 
 def _settle_through_outages(conductor: Conductor, settlements: Sequence[Settlement], claim_next: int) -> Settled:
@@ -328,11 +347,6 @@ def _released(claim: Claim) -> Settlement:
 def _interrupted(claim: Claim) -> Settlement:
     message = f"The database was away while {claim.name} ran (attempt {claim.attempt}), so it is run again."
     return Settlement(claim, 0.0, error={"code": "database-away", "message": message}, kind="released")
-
-
-def _timed_out(conductor: Conductor, claim: Claim, attempt: Attempt) -> Settlement:
-    settlement = conductor.timed_out(claim)
-    return replace(settlement, records={**settlement.records, "logs": attempt.take_lines()})
 
 
 def _schema_id(contract: Contract | None) -> uuid.UUID | None:

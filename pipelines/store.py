@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, LiteralString, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -214,12 +215,13 @@ def read_rows(run_id: uuid.UUID) -> tuple[dict[Item, Row], int]:
 
 
 def write_lines(lines: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what steps have said; lines of a step run that is gone go with it."""
+    """Keep what steps have said, each line once; lines of a step run that is gone go with it."""
     if not lines:
         return
     ids = {line["step_run_id"] for line in lines}
     known = set(StepRun.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    StepLog.objects.bulk_create(StepLog(**line) for line in lines if line["step_run_id"] in known)
+    kept = sorted((line for line in lines if line["step_run_id"] in known), key=itemgetter("id"))
+    StepLog.objects.bulk_create((StepLog(**line) for line in kept), ignore_conflicts=True)
 
 
 def write_progress(claim: Claim, done: int, total: int) -> None:

@@ -319,7 +319,10 @@ BEGIN
     IF records ? 'logs' THEN
         INSERT INTO pipelines_steplog (id, created_at, step_run_id, attempt, message)
         SELECT l.id, l.created_at, l.step_run_id, l.attempt, l.message
-        FROM jsonb_populate_recordset(NULL::pipelines_steplog, records -> 'logs') l;
+        FROM jsonb_populate_recordset(NULL::pipelines_steplog, records -> 'logs') l
+        -- Whoever looks after the step may write them at the same time, in the same order.
+        ORDER BY l.id
+        ON CONFLICT (id) DO NOTHING;
     END IF;
 END
 $$;

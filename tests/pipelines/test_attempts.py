@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,54 @@ def test_lines_and_progress_show_while_the_step_runs_and_it_hears_of_the_cancell
 
     assert StepRun.objects.get().status == StepRun.Status.CANCELLED
     assert IRArtifact.objects.count() == TestRun.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "refused", ["BEFORE INSERT ON pipelines_steplog", "BEFORE UPDATE OF progress_done ON pipelines_steprun"]
+)
+def test_what_a_step_says_is_kept_where_writing_it_fails_once(refused: str) -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "talk@1", "params": {"wait": True}}))
+    with refused_once(refused) as tries, carried(run):
+        until(lambda: StepRun.objects.filter(progress_done=3, progress_total=10).exists())
+        assert list(StepLog.objects.order_by("id").values_list("message", flat=True)) == ["line 0", "line 1"]
+        assert tries() > 1
+        engine.cancel(run_id=run.pk)
+
+
+@contextmanager
+def refused_once(what: str) -> Iterator[Callable[[], int]]:
+    """The database refuses to do this the first time it is asked; how often it was."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE SEQUENCE asked;
+            CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('asked') = 1 THEN RAISE 'not now' USING ERRCODE = 'admin_shutdown'; END IF; RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse_once {what} FOR EACH ROW EXECUTE FUNCTION refuse_once();
+        """)
+
+        def asked() -> int:
+            cursor.execute("SELECT last_value FROM asked")
+            return int(cursor.fetchone()[0])
+
+        try:
+            yield asked
+        finally:
+            cursor.execute("DROP FUNCTION refuse_once CASCADE; DROP SEQUENCE asked")
+
+
+def test_what_a_step_said_is_kept_once_where_its_end_is_written_with_lines_that_are_there_already() -> None:
+    run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "talk@1"}))
+    conductor = Conductor.of(run.pk)
+    [claim] = conductor.claim([Item("a")])
+    with held(claim, timeout_ms=None) as attempt:
+        settlement = lifecycle.run_attempt(conductor, claim, attempt, guarded=False)
+        assert settlement is not None
+        for _ in range(2):
+            store.write_lines(attempt.unwritten_lines())
+
+    assert lifecycle.accept(conductor, settlement).accepted
+    assert list(StepLog.objects.order_by("id").values_list("message", flat=True)) == ["line 0", "line 1"]
 
 
 @pytest.mark.parametrize("step", ["hang", "hang_async", "hang_apart"])

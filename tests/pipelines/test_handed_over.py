@@ -13,7 +13,7 @@ from ir_schemas.models import IRArtifact
 from monitoring.models import TestRun
 from pipelines import lifecycle, pace
 from pipelines.calling import MOST_INTERRUPTED
-from pipelines.models import PipelineRun, PromptResult, SplitAsset, StepOutputLink, StepRun
+from pipelines.models import PipelineRun, PromptResult, SplitAsset, StepLog, StepOutputLink, StepRun
 from pipelines.steps.contract import (
     GeneratedArtifactOutput,
     ModelCall,
@@ -95,6 +95,7 @@ def hand_over(context: StepContext) -> StepResult:
     if context.params.get("n") not in (None, context.item and context.item["n"]):
         return StepResult(ir={"item": context.item})
     made: StepResult = MADE[context.params["made"]]()
+    context.reporter.log(context.params["made"])
     return made
 
 
@@ -116,6 +117,7 @@ def ask(context: StepContext) -> StepResult:
 def cut_off(context: StepContext) -> StepResult:
     """Its connection breaks the first ``times`` times; then it refuses where it is told to."""
     CALLS.append(1)
+    context.reporter.log(f"call {len(CALLS)}")
     with connection.cursor() as cursor:
         if len(CALLS) <= context.params["times"]:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -163,6 +165,7 @@ def test_what_cannot_be_stored_fails_the_step_and_leaves_nothing(made: str, medi
     code, message = error_of(run)
     assert code == "output-unstorable"
     assert "What step a handed over cannot be stored" in message
+    assert StepLog.objects.get().message == made
     assert files_of_runs(media) == []
     assert StepOutputLink.objects.count() == IRArtifact.objects.count() == 0
 
@@ -237,6 +240,9 @@ def test_a_step_under_which_the_database_went_away_is_run_again_uncounted(node: 
     step_run = StepRun.objects.get()
     assert (run.status, step_run.attempt, step_run.released_count) == (PipelineRun.Status.COMPLETED, 3, 2)
     assert [past["error"]["code"] for past in step_run.past_attempts] == ["database-away"] * 2
+    assert list(StepLog.objects.order_by("attempt").values_list("message", "attempt")) == [
+        (f"call {attempt}", attempt) for attempt in (1, 2, 3)
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
