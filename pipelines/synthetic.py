@@ -91,7 +91,7 @@ def _run(check: Check, base: str, headers: dict[str, str], limit_ms: float, time
     began = time.monotonic()
     try:
         status, body = ask(base + check.path, headers, timeout_s=timeout_s)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         reason = error.reason if isinstance(error, URLError) else error
         return Verdict(check.path, None, _since(began), f"no answer: {reason}")
     took = _since(began)
@@ -142,5 +142,5 @@ def _row_fault(row: Any, shape: Mapping[str, str]) -> str:
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -1,5 +1,6 @@
 """A real HTTP server that answers every address in the same way, and keeps what it was sent."""
 
+import contextlib
 import json
 import threading
 import time
@@ -12,12 +13,22 @@ Answers = Callable[..., tuple[str, list[Any]]]
 
 
 class Answering(BaseHTTPRequestHandler):
-    """Answers every address in the same way, and keeps what it was sent."""
+    """Answers every address in the same way, and keeps what it was sent.
 
-    status, body, delay = 200, b"{}", 0.0
+    ``raw`` is said instead of HTTP. With ``drips`` a byte comes every few milliseconds, for much longer than anybody
+    should wait.
+    """
+
+    status, body, delay, raw, drips = 200, b"{}", 0.0, b"", False
     sent: list[Any] = []
 
     def do_GET(self) -> None:
+        if self.raw:
+            self.wfile.write(self.raw)
+            return
+        if self.drips:
+            self._drip()
+            return
         time.sleep(self.delay)
         self.send_response(self.status)
         self.send_header("Location", "/elsewhere")
@@ -27,6 +38,12 @@ class Answering(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.do_GET()
+
+    def _drip(self) -> None:
+        with contextlib.suppress(OSError):
+            for byte in b"HTTP/1.0 200 OK\r\nX: " + b"x" * 1000:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.005)
 
     def log_message(self, *args: Any) -> None:
         """Says nothing."""

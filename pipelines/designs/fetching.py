@@ -4,17 +4,16 @@ A host is resolved once, every address it has is checked, and the connection goe
 that resolves differently the second time (DNS rebinding) gains nothing. Proxies of the environment are not used.
 """
 
-import contextlib
 import http.client
 import socket
 import ssl
-import threading
 import time
 import zlib
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from config.outbound import TimeLimit
 from pipelines.designs.assets import AssetUnavailableError, same_origin
 from pipelines.designs.errors import DesignError
 
@@ -82,19 +81,16 @@ class Fetcher:
     def _get(self, url: str, max_bytes: int, types: tuple[str, ...]) -> "Response | _Redirect":
         parts = split_url(url)
         connection = self._connect(parts)
-        # A socket's own time limit starts anew with each byte; this one does not.
-        guard = threading.Timer(max(0.0, self._deadline - time.monotonic()), _shut, [connection.sock])
-        guard.daemon = True
-        guard.start()
         try:
-            connection.request("GET", _target(parts), headers={**_HEADERS, "Host": _host_header(parts)})
-            with connection.getresponse() as response:
-                return self._read(url, response, max_bytes, types)
+            with TimeLimit(self._deadline - time.monotonic()) as limit:
+                limit.watch(connection.sock)
+                connection.request("GET", _target(parts), headers={**_HEADERS, "Host": _host_header(parts)})
+                with connection.getresponse() as response:
+                    return self._read(url, response, max_bytes, types)
         except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
             self._refuse_late(url)
             raise DesignError("url-unreachable", f"{url} broke off: {_reason(error)}.") from error
         finally:
-            guard.cancel()
             connection.close()
 
     def _read(
@@ -237,11 +233,6 @@ def _secured(plain: socket.socket, host: str) -> socket.socket:
     except OSError:
         plain.close()
         raise
-
-
-def _shut(wire: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # It may be over already.
-        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _reason(error: BaseException | None) -> str:

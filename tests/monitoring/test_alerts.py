@@ -284,6 +284,15 @@ def test_a_message_that_was_refused_is_sent_again(logging_on: None, answering: A
     assert len(refused) == len(told) == 1
 
 
+def test_a_webhook_that_speaks_no_http_leaves_the_looks_as_they_are(logging_on: None, answering: Any) -> None:
+    AlertFactory()
+    runs(FAILED)
+    webhook, _ = answering(raw=b"no HTTP\r\n")
+
+    assert run_command("--webhook", webhook)[0] == 1
+    assert AlertFiring.objects.get().told_began is False
+
+
 def test_the_command_says_what_it_needs() -> None:
     with pytest.raises(CommandError, match="PIPELINE_LOGGING_ENABLED is off"):
         call_command("check_alerts")

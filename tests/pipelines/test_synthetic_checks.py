@@ -84,6 +84,9 @@ def test_a_key_that_may_not_read_fails_and_the_webhook_is_told(
         ({"status": 500}, (), "answered 500, not 200"),
         ({"body": b'{"status":"ok"}', "delay": 0.05}, ("--limit-ms", "10"), "the limit is 10 ms"),
         ({"delay": 2.0}, ("--timeout", "0.1"), "no answer: timed out"),
+        ({"drips": True}, ("--timeout", "0.1"), "no answer: timed out"),
+        ({"raw": b"\x1b[31mthis is no HTTP\r\n"}, (), "no answer: what it says is no HTTP (BadStatusLine)"),
+        ({"body": b"[" * 100_000}, (), 'does not say {"status": "ok"}'),
     ],
 )
 def test_what_is_wrong_is_said(how: Any, words: tuple[str, ...], fault: str, key_file: Path, answering: Any) -> None:
@@ -105,11 +108,47 @@ def test_nobody_there_and_a_webhook_that_fails_are_said(key_file: Path, answerin
     assert "The webhook could not be told: it answered 500" in told
 
 
-@pytest.mark.parametrize("words", [("--base-url", "file:///etc/passwd"), ("--webhook", "ftp://x/")])
-def test_other_schemes_are_refused(words: tuple[str, str], key_file: Path) -> None:
-    with pytest.raises(CommandError, match="no http or https address") as refused:
+@pytest.mark.parametrize("how", [{"raw": b"no HTTP\r\n"}, {"drips": True}])
+def test_a_webhook_that_answers_with_nonsense_is_said(how: Any, key_file: Path, answering: Any) -> None:
+    webhook, _ = answering(**how)
+
+    status, told = check("http://127.0.0.1:1", key_file, "--webhook", webhook, "--timeout", "0.1")
+
+    assert status == 1
+    assert "The webhook could not be told: " in told
+
+
+def test_each_check_is_a_line_of_json(key_file: Path, answering: Any) -> None:
+    url, _ = answering(body=b'{"status":"ok"}')
+
+    status, told = check(url, key_file, "--json")
+    lines = [json.loads(line) for line in told.splitlines()]
+
+    assert status == 1
+    assert [each["path"] for each in lines] == [each.path for each in checks()]
+    assert (lines[0]["status"], lines[0]["fault"]) == (200, None)
+    assert lines[1]["fault"] == 'does not say {"status": "ready"}'
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--base-url", "file:///etc/passwd"), "no http or https address"),
+        (("--base-url", "http://127.0.0.1:99999"), "no http or https address"),
+        (("--webhook", "ftp://x/"), "no http or https address"),
+        (("--webhook", "https://example.com/a secret"), "characters that none may have"),
+        (("--webhook", "https://user:secret@example.com/"), "carries a name or password"),
+        (("--timeout", "0"), "--timeout must be above 0"),
+        (("--limit-ms", "nan"), "--limit-ms must be above 0"),
+        (("--key-file", "/nowhere"), "The key cannot be read"),
+        (("--key-file", "/bin/true"), "There is no API key"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_no_secret_said(words: tuple[str, str], reason: str, key_file: Path) -> None:
+    with pytest.raises(CommandError, match=reason) as refused:
         call_command("synthetic_checks", "--key-file", str(key_file), *words)
     assert refused.value.returncode == 2
+    assert "secret" not in str(refused.value)
 
 
 def test_without_a_key_it_says_how_to_make_one(db: None) -> None:
