@@ -26,6 +26,7 @@ from config.canonical import canonical_json
 from config.history import changes_of
 from config.json_html import code_html, json_html, pretty_json
 from config.problems import DomainError
+from config.strict_json import object_of
 from config.texts import as_uuid
 
 Display = Callable[[Any], Any]
@@ -66,7 +67,7 @@ class JsonFormField(forms.JSONField):
 
     def _parse(self, text: str) -> Any:
         try:
-            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=object_of)
         except json.JSONDecodeError as error:
             place = f"Line {error.lineno}, column {error.colno}"
             raise ValidationError(f"{place}: this is not JSON: {error.msg}.", code="invalid") from error
@@ -86,15 +87,6 @@ class JsonFormField(forms.JSONField):
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number; use null where there is no value.")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in seen:
-            raise ValueError(f"the key {key[:80]!r} stands twice in one object. Keep one of them.")
-        seen[key] = value
-    return seen
 
 
 class RecordChangeList(ChangeList):  # type: ignore[misc]

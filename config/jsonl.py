@@ -5,6 +5,7 @@ from typing import Any
 
 from config.canonical import canonical_json
 from config.parsers import is_unstorable
+from config.strict_json import object_of
 
 
 class LineFault(Exception):
@@ -16,7 +17,7 @@ def read_line(line: bytes, *, most_bytes: int) -> tuple[Any, bytes]:
     if len(line) > most_bytes:
         raise LineFault(f"it has more than {most_bytes:,} bytes")
     try:
-        document = json.loads(line)
+        document = json.loads(line, object_pairs_hook=object_of)
         text = canonical_json(document)
     except (ValueError, RecursionError) as error:
         raise LineFault(f"this is not JSON that can be stored: {error}") from error

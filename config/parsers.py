@@ -11,19 +11,26 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
 from config.problems import PayloadTooLarge
+from config.strict_json import object_of
 
 ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def read_json(body: bytes, *, only_storable: bool = False) -> Any:
+def read_json(body: bytes, *, only_storable: bool = False, keys_once: bool = False) -> Any:
     """The document in strict JSON and UTF-8. Raises ``ParseError`` for what is none.
 
-    ``only_storable`` also refuses strings that no text of PostgreSQL holds.
+    ``only_storable`` also refuses strings that no text of PostgreSQL holds, ``keys_once`` objects in which a key stands
+    twice, of which the last counts otherwise.
     """
     try:
         text = body.decode()
-        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=object_of if keys_once else None,
+        )
     except RecursionError as error:
         raise ParseError("The body is nested too deeply.") from error
     except ValueError as error:
@@ -42,13 +49,13 @@ class BoundedJSONParser(BaseParser):
     """Strict JSON in UTF-8, at most ``DATA_UPLOAD_MAX_MEMORY_SIZE`` bytes, which DRF's own parser does not heed."""
 
     media_type = "application/json"
-    only_storable = True
+    strictly = {"only_storable": True, "keys_once": True}
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """The document. Raises ``ParseError`` for what is none or cannot be stored, and ``PayloadTooLarge``."""
-        return read_json(_read_bounded(stream), only_storable=self.only_storable)
+        return read_json(_read_bounded(stream), **self.strictly)
 
 
 class LinesParser(BaseParser):
@@ -64,9 +71,12 @@ class LinesParser(BaseParser):
 
 
 class BatchJSONParser(BoundedJSONParser):
-    """For bodies whose items are judged each on its own: text that cannot be stored spoils only the item it is in."""
+    """For bodies whose items are judged each on its own: text that cannot be stored spoils only the item it is in.
 
-    only_storable = False
+    Of a key that stands twice the last counts, as most programs read it: what others did is recorded, not refused.
+    """
+
+    strictly = {}
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -7,7 +7,8 @@ from django.test import override_settings
 from rest_framework.test import APIClient
 
 from pipelines.api.viewsets import PipelineViewSet
-from tests.factories import SplitAssetFactory
+from pipelines.models import PromptResult
+from tests.factories import PipelineDefinitionFactory, SplitAssetFactory
 
 PAGES = ("/api/split-assets", "/api/pipelines", "/api/review-feedback")
 
@@ -142,3 +143,39 @@ def test_a_foreign_host_is_a_problem_too(api: APIClient) -> None:
     response = api.get("/api/pipelines", headers={"Host": "elsewhere.example.org"})
 
     assert (response.status_code, response.json()["code"]) == (400, "bad-request")
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "key", "beginning"),
+    [
+        (
+            "/api/pipelines/made/versions",
+            '{"dag": {"nodes": [{"key": "a", "stepVersionId": "emit@1", "retries": 1, "retries": 2}]}}',
+            "retries",
+            "'key': 'a'",
+        ),
+        ("/api/pipelines/made/validate-dag", '{"dag": {"nodes": [], "nodes": []}}', "nodes", "'nodes': […]"),
+        ("/api/pipelines/made/runs", '{"inputs": {"é": {}, "n": 1, "n": 1}}', "n", "'é': {…}"),
+        ("/api/pools", '{"limit": 3, "limit": 4, "key": "a"}', "limit", "'limit': 3"),
+        ("/api/pipeline-schedules", '{"cron": "* * * * *", "a\\ud800": 1, "a\\ud800": 2}', "a\\ud800", "'cron'"),
+        ("/api/ground-truth", f'{{"{"k" * 90}": null, "data": 1, "data": 2}}', "data", f"'{'k' * 80}': null"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_by_its_name(
+    address: str, body: str, key: str, beginning: str, api: APIClient
+) -> None:
+    PipelineDefinitionFactory(key="made")
+
+    response = api.generic("POST", address, body, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "parse-error")
+    assert f"the key '{key}' stands twice in the object that begins with {beginning}" in response.json()["detail"]
+
+
+def test_of_a_key_that_stands_twice_in_what_others_did_the_last_counts(api: APIClient) -> None:
+    body = '{"items": [{"idempotencyKey": "a", "model": "first", "model": "last"}, {"idempotencyKey": "b"}]}'
+
+    response = api.generic("POST", "/api/ai-runs", body, content_type="application/json")
+
+    assert [each["status"] for each in response.json()["results"]] == [201, 201]
+    assert PromptResult.objects.exclude(model="").get().model == "last"

@@ -132,6 +132,7 @@ GOOD = {"scope": "split", "referenceId": "a", "version": 1, "data": {}}
         (b"{", "not JSON"),
         (b'"text"', "needs scope"),
         (b'{"scope": "a\\u0000"}', "U+0000"),
+        (json.dumps(GOOD).encode()[:-1] + b', "version": 2}', "the key 'version' stands twice"),
         (json.dumps({**GOOD, "more": 1}).encode(), "needs scope"),
         (json.dumps({**GOOD, "scope": ""}).encode(), "scope must be a text of 1 to 80"),
         (json.dumps({**GOOD, "version": True}).encode(), "version must be a whole number"),

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from config.command_line import INTERRUPTED
 from config.commands import ExplainedCommand
+from config.jsonl import LineFault, read_line
 from config.problems import DomainError
 from pipelines import definitions, engine
 from pipelines.console import RunTable
@@ -104,9 +105,9 @@ def _start(version: PipelineVersion, source: str, root: Path | None, params: dic
 
 def _params(text: str) -> dict[str, Any]:
     try:
-        params = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CommandError(f"--params is not JSON: {error}", returncode=BAD_INPUT) from error
+        params, _ = read_line(text.encode(errors="surrogateescape"), most_bytes=definitions.MAX_INPUT_BYTES)
+    except LineFault as fault:
+        raise CommandError(f"--params cannot be used: {fault}.", returncode=BAD_INPUT) from fault
     if not isinstance(params, dict):
         raise CommandError("--params must be a JSON object of parameters by node key.", returncode=BAD_INPUT)
     return params
