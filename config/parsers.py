@@ -3,18 +3,25 @@
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from config.problems import PayloadTooLarge
+from config.problems import InvalidInput, PayloadTooLarge
 from config.strict_json import object_of
 
 ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class UnknownCompression(InvalidInput):
+    code = "compression-unknown"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 def read_json(body: bytes, *, only_storable: bool = False, keys_once: bool = False) -> Any:
@@ -34,7 +41,9 @@ def read_json(body: bytes, *, only_storable: bool = False, keys_once: bool = Fal
     except RecursionError as error:
         raise ParseError("The body is nested too deeply.") from error
     except ValueError as error:
-        raise ParseError(f"The body is not JSON: {error}") from error
+        too_long = "set_int_max_str_digits" in str(error)  # words for a programmer
+        why = f"a number has more than {sys.get_int_max_str_digits()} digits" if too_long else error
+        raise ParseError(f"The body is not JSON: {why}") from error
     if only_storable and ESCAPED.search(text) and is_unstorable(document):
         raise ParseError("The body has a string with a NUL character or half a surrogate pair; no text holds these.")
     return document
@@ -54,7 +63,11 @@ class BoundedJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The document. Raises ``ParseError`` for what is none or cannot be stored, and ``PayloadTooLarge``."""
+        """The document.
+
+        Raises ``ParseError`` for what is none or cannot be stored, ``PayloadTooLarge`` and ``UnknownCompression``.
+        """
+        _refuse_compression(parser_context)
         return read_json(_read_bounded(stream), **self.strictly)
 
 
@@ -66,7 +79,8 @@ class LinesParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The lines. Raises ``PayloadTooLarge``."""
+        """The lines. Raises ``PayloadTooLarge`` and ``UnknownCompression``."""
+        _refuse_compression(parser_context)
         return _read_bounded(stream).split(b"\n")
 
 
@@ -77,6 +91,13 @@ class BatchJSONParser(BoundedJSONParser):
     """
 
     strictly = {}
+
+
+def _refuse_compression(parser_context: Mapping[str, Any] | None) -> None:
+    request = (parser_context or {}).get("request")
+    encoding = request.headers.get("Content-Encoding", "") if request else ""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnknownCompression(f"Content-Encoding {encoding[:40]!r} is not read here; send the body as it is.")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """Where other software hands in its runs: one of them, or a batch with a verdict for each."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from config.parsers import BatchJSONParser
 from config.permissions import holds
 from config.problems import DomainError, InvalidInput, PayloadTooLarge, problem_body
 from pipelines.api.requests import signed_in
+from pipelines.outages import is_outage
 from pipelines.recording import items
 from pipelines.recording.services import (
     MAX_ITEMS,
@@ -25,11 +27,36 @@ from pipelines.recording.services import (
     record_quality_runs,
 )
 
+logger = logging.getLogger(__name__)
+
 PERMISSION = "monitoring.record_testrun"
+RETRY_AFTER_SECONDS = 5
 
 
 class TooManyItems(PayloadTooLarge):
     code = "too-many-items"
+
+
+class DatabaseAway(DomainError):
+    code = "database-away"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TriesAgain:
+    """A view whose senders are asked to send again where the database is away. It stands before ``APIView``.
+
+    Whatever is taken in has a key, so that it may have been kept the first time.
+    """
+
+    def handle_exception(self, exc: Exception) -> Any:
+        away = is_outage(exc)
+        if away:
+            logger.warning("the database is away, so a sender is asked to try again: %s", str(exc).strip())
+            exc = DatabaseAway("The database is away. Send the same again in a moment.")
+        response = super().handle_exception(exc)  # type: ignore[misc]
+        if away:
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
 
 
 class RecordedRunSerializer(serializers.Serializer[Any]):
@@ -86,10 +113,11 @@ RESPONSES: dict[Any, Any] = {
     200: OpenApiResponse(RecordedRunSerializer, description="The run was recorded before; nothing was changed."),
     207: VerdictsSerializer,
     422: OpenApiResponse(description="The key stands for another run: `idempotency-key-reused`."),
+    503: OpenApiResponse(description="The database is away; send the same again after `Retry-After` seconds."),
 }
 
 
-class RecordView(APIView):
+class RecordView(TriesAgain, APIView):
     """Takes a run or a batch of them. What it says was recorded is committed."""
 
     permission_classes = (holds(PERMISSION),)

@@ -2,10 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import IO, Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -15,19 +13,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.permissions import holds
-from config.problems import DomainError, PayloadTooLarge
-from pipelines.api.recording import PERMISSION
+from config.problems import PayloadTooLarge
+from pipelines.api.recording import PERMISSION, TriesAgain
 from pipelines.api.requests import signed_in
 from pipelines.otlp import encoding
 from pipelines.otlp.encoding import JSON, MAX_BYTES, PROTOBUF
 from pipelines.otlp.services import record_spans
-
-RETRY_AFTER_SECONDS = 5
-
-
-class DatabaseAway(DomainError):
-    code = "database-away"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class ProtobufTracesParser(BaseParser):
@@ -63,7 +54,7 @@ class AsTheRequest(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class TracesView(APIView):
+class TracesView(TriesAgain, APIView):
     """Takes spans. OTLP has a description of its own, so this is not in the API's."""
 
     permission_classes = (holds(PERMISSION),)
@@ -82,15 +73,12 @@ class TracesView(APIView):
         return HttpResponse(body, content_type=media_type)
 
     def handle_exception(self, exc: Exception) -> Any:
-        """As everywhere, but told as a ``google.rpc.Status``; while the database is away, as one to try again."""
-        away = isinstance(exc, OperationalError | InterfaceError)
-        response = super().handle_exception(DatabaseAway("The database is away. Try again.") if away else exc)
+        """As everywhere, but told as a ``google.rpc.Status``."""
+        response = super().handle_exception(exc)
         media_type = _media_type(self.request)
         problem = json.loads(response.content)
         response.content = encoding.write_refusal(media_type, response.status_code, problem["detail"])
         response["Content-Type"] = media_type
-        if away:
-            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
 
 

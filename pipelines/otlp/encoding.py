@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from config.parsers import read_json
+from config.parsers import UnknownCompression, read_json
 from config.problems import InvalidInput, PayloadTooLarge
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -26,6 +26,8 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
 LONGEST_REASON = 300
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+AT_ONCE = 64 * 1024  # bytes that are unpacked at a time; each end of a member copies what is left of them
+MOST_MEMBERS = 1000
 # The numbers of google.rpc.Code.
 UNKNOWN = 2
 IDS = {"traceId", "spanId", "parentSpanId"}
@@ -45,11 +47,6 @@ class UndecodableTraces(InvalidInput):
     code = "traces-undecodable"
 
 
-class UnknownCompression(InvalidInput):
-    code = "compression-unknown"
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-
-
 def decompress(body: bytes, encoding: str) -> bytes:
     """The body as its sender had it before ``Content-Encoding``.
 
@@ -61,7 +58,9 @@ def decompress(body: bytes, encoding: str) -> bytes:
         case "gzip" | "x-gzip" | "deflate":
             unpacked = _inflate(body)
         case _:
-            raise UnknownCompression(f"Content-Encoding {encoding[:40]!r} is not read; send gzip, deflate or none.")
+            raise UnknownCompression(
+                f"Content-Encoding {encoding[:40]!r} is not read here; send gzip or deflate, once, or none."
+            )
     if len(unpacked) > MAX_BYTES:
         raise PayloadTooLarge(
             f"The traces have more than {MAX_BYTES} bytes. Export fewer spans at once (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)."
@@ -115,14 +114,22 @@ def _written(media_type: str, message: Message) -> bytes:
 
 
 def _inflate(body: bytes) -> bytes:
-    stream = zlib.decompressobj(GZIP_OR_ZLIB)
+    """All members, one after another (RFC 1952, 2.2), or a little more than ``MAX_BYTES`` of them."""
+    unpacked, reached = bytearray(), 0
     try:
-        unpacked = stream.decompress(body, MAX_BYTES + 1)
+        for _ in range(MOST_MEMBERS):
+            member = zlib.decompressobj(GZIP_OR_ZLIB)
+            while not member.eof and reached < len(body) and len(unpacked) <= MAX_BYTES:
+                piece = body[reached : reached + AT_ONCE]
+                unpacked += member.decompress(piece, MAX_BYTES + 1 - len(unpacked))
+                reached += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
+            if len(unpacked) > MAX_BYTES or (member.eof and reached == len(body)):
+                return bytes(unpacked)
+            if not member.eof:
+                raise UndecodableTraces("The compressed body ends too early.")
     except zlib.error as error:
-        raise UndecodableTraces(f"The compressed body is damaged: {error}") from None
-    if len(unpacked) <= MAX_BYTES and (stream.unused_data or not stream.eof):
-        raise UndecodableTraces("The compressed body ends too early, or has something after its end.")
-    return unpacked
+        raise UndecodableTraces(f"The compressed body is damaged, or has something after its end: {error}") from None
+    raise UndecodableTraces(f"The compressed body has more than {MOST_MEMBERS} members. Pack it as one.")
 
 
 def _with_plain_ids(document: dict[str, Any]) -> dict[str, Any]:

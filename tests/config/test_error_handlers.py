@@ -1,5 +1,6 @@
 """What a view that reads a body answers, on a view of the tests' own as the rules hold for all."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -76,6 +77,24 @@ def test_a_body_of_another_type_is_unsupported(content_type: str) -> None:
     answer = post("x", content_type)
 
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_a_body_that_is_packed_is_refused_with_words(encoding: str) -> None:
+    packed = gzip.compress(order("ok").encode())
+    answer = APIClient().generic(
+        "POST", "/api/orders", packed, content_type="application/json", headers={"Content-Encoding": encoding}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "compression-unknown")
+    assert encoding in answer.json()["detail"]
+
+
+def test_a_number_without_end_is_refused_in_words_for_its_sender() -> None:
+    answer = post("9" * 5000)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "The body is not JSON: a number has more than 4300 digits"
 
 
 def test_a_body_past_the_limit_is_too_large(settings: LazySettings) -> None:

@@ -140,7 +140,14 @@ def test_json_says_the_same(exporter: APIClient) -> None:
 
 @pytest.mark.parametrize(
     ("compress", "encoding_header"),
-    [(gzip.compress, "gzip"), (gzip.compress, "GZip"), (zlib.compress, "deflate"), (bytes, "identity")],
+    [
+        (gzip.compress, "gzip"),
+        (gzip.compress, "GZip"),
+        (lambda body: gzip.compress(body[:9]) + gzip.compress(b"") + gzip.compress(body[9:]), "gzip"),
+        (lambda body: b"".join(gzip.compress(bytes([byte])) for byte in body), "gzip"),
+        (zlib.compress, "deflate"),
+        (bytes, "identity"),
+    ],
 )
 def test_a_packed_body_is_unpacked(exporter: APIClient, compress: Any, encoding_header: str) -> None:
     response = send(exporter, compress(export(span())), **{"Content-Encoding": encoding_header})
@@ -266,11 +273,14 @@ def test_more_spans_than_a_batch_has_are_taken(exporter: APIClient, django_asser
         (b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "\\ud800"}]}]}]}', JSON, {}, 400, 3),
         (b"[" * 100_000, JSON, {}, 400, 3),
         (packed(b"x" * 100)[:-9], PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
-        (packed(b"") * 2, PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
+        (packed(b"") + b"more", PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
+        (packed(b"") * 1001, PROTOBUF, {"Content-Encoding": "gzip"}, 400, 3),
+        (packed(packed(b"")), PROTOBUF, {"Content-Encoding": "gzip, gzip"}, 415, 3),
         (b"not gzip", JSON, {"Content-Encoding": "gzip"}, 400, 3),
         (b"x", PROTOBUF, {"Content-Encoding": "br"}, 415, 3),
         (b"x", "text/plain", {}, 415, 3),
         (packed(b"\0" * (encoding.MAX_BYTES + 1)), PROTOBUF, {"Content-Encoding": "gzip"}, 413, 8),
+        (packed(b"\0" * (encoding.MAX_BYTES // 4)) * 5, PROTOBUF, {"Content-Encoding": "gzip"}, 413, 8),
         (b"\0" * (encoding.MAX_BYTES + 1), JSON, {}, 413, 8),
     ],
 )
@@ -339,12 +349,17 @@ def locked_table(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_database_is_away_the_exporter_is_asked_to_try_again(
+def test_while_the_database_is_away_a_sender_is_asked_to_try_again(
     logging_on: None, exporter: APIClient, locked_table: None
 ) -> None:
     response = send(exporter, export(span()))
 
     assert (response.status_code, response["Retry-After"], refusal(response)[0]) == (503, "5", 14)
+
+    for address in ("/api/ai-runs", "/api/quality-runs"):
+        response = exporter.post(address, {"items": [{"idempotencyKey": "a"}]}, format="json")
+
+        assert (response.status_code, response["Retry-After"], response.json()["code"]) == (503, "5", "database-away")
 
 
 @given(
