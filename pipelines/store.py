@@ -31,7 +31,6 @@ as_json = json.JSONEncoder(default=str, check_circular=False, separators=(",", "
 CARRY: LiteralString = "SELECT pipelines_carry_on(%s, %s, %s)::text"
 TAKE_UP: LiteralString = "SELECT pipelines_take_up(%s, %s)::text"
 UNSET = flags.State()
-MAX_RUNS = 100
 MAX_INT = 2_147_483_647
 # What ``Row`` keeps, in its order; ``pipelines_moved_rows`` lists the same.
 KEPT = ("status", "held", "reason_code", "attempt", "lost_count", "released_count")
@@ -189,10 +188,9 @@ def _held(claims: Collection[Claim]) -> QuerySet[StepRun]:
     )
 
 
-def runs_to_heal() -> list[uuid.UUID]:
-    """Unfinished runs with a step whose lease or time has run out; the oldest first."""
-    steps = StepRun.objects.filter(LAPSED, pipeline_run__status=RunStatus.RUNNING)
-    return list(steps.order_by("pipeline_run").values_list("pipeline_run", flat=True).distinct()[:MAX_RUNS])
+def to_heal() -> QuerySet[StepRun]:
+    """Steps of unfinished runs whose lease or time has run out."""
+    return StepRun.objects.filter(LAPSED, pipeline_run__status=RunStatus.RUNNING)
 
 
 def has_ready_steps(handlers: Collection[str]) -> bool:

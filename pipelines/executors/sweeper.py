@@ -12,14 +12,16 @@ is held between them, so a process that is stopped in its midst, or a pooler tha
 session, keeps nobody from it.
 """
 
+import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, TextField
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -34,6 +36,9 @@ from pipelines.unreadable import failed_where_unreadable
 
 LONGEST_WAIT = "2s"
 """For a row that somebody else holds; as PostgreSQL reads it."""
+MAX_RUNS = 100
+LONGEST_PART = 10.0
+"""Seconds in which runs are taken up: there may be many that somebody holds, and the other parts wait."""
 MAX_STEPS = 1_000
 FORGOTTEN_AFTER = timedelta(seconds=2)
 """How long a ready step may be without a job: whoever made it ready may claim it itself."""
@@ -63,7 +68,7 @@ def sweep() -> Swept:
 
 def heal() -> int:
     """Take back what nobody works on any more, or too long; how many runs had such a step."""
-    return _take_up(store.runs_to_heal(), Conductor.reclaim)
+    return _take_up("healed", store.to_heal(), "pipeline_run", Conductor.reclaim)
 
 
 def enqueue_forgotten() -> int:
@@ -93,10 +98,8 @@ def advance_stuck() -> int:
     active = StepRun.objects.filter(pipeline_run=OuterRef("pk")).filter(
         Q(status__in=[StepStatus.READY, StepStatus.RUNNING, StepStatus.WAITING]) | Q(held=True)
     )
-    stuck = PipelineRun.objects.filter(~Exists(active), status=RunStatus.RUNNING, queued=False).values_list(
-        "pk", flat=True
-    )
-    return _take_up(stuck[: store.MAX_RUNS], Conductor.advance)
+    stuck = PipelineRun.objects.filter(~Exists(active), status=RunStatus.RUNNING, queued=False)
+    return _take_up("advanced", stuck, "pk", Conductor.advance)
 
 
 def admit_waiting() -> int:
@@ -128,10 +131,17 @@ def drop_dead_jobs() -> int:
         return int(cursor.rowcount)
 
 
-def _take_up(run_ids: Iterable[uuid.UUID], work: Callable[[Conductor], None]) -> int:
-    """Do the work on each run; how many it was done on. One that cannot be taken up keeps no other from its turn."""
+def _take_up(part: str, rows: QuerySet[Any], key: str, work: Callable[[Conductor], None]) -> int:
+    """Do the work on the runs that the rows name by ``key``; how many it was done on.
+
+    Those that cannot be taken up keep no other from its turn, however many they are: the next sweep of this process
+    goes on behind the last that was tried.
+    """
     done = 0
+    run_ids = _in_turn(rows.order_by(key).values_list(key, flat=True).distinct(), key, _tried.get(part))
+    give_up_at = time.monotonic() + LONGEST_PART
     for run_id in run_ids:
+        _tried[part] = run_id
         with kept_apart("run %s could not be looked after", run_id):
             with failed_where_unreadable(run_id), _briefly():
                 if not _is_first_at(run_id):
@@ -140,7 +150,21 @@ def _take_up(run_ids: Iterable[uuid.UUID], work: Callable[[Conductor], None]) ->
                 conductor.refresh()
                 work(conductor)
             done += 1
+        if time.monotonic() > give_up_at:
+            break
     return done
+
+
+_tried: dict[str, uuid.UUID] = {}
+"""Of each part the run that it tried last."""
+
+
+def _in_turn(run_ids: QuerySet[Any, uuid.UUID], key: str, last: uuid.UUID | None) -> list[uuid.UUID]:
+    """``MAX_RUNS`` at most: those behind ``last`` first, then from the oldest on."""
+    if last is None:
+        return list(run_ids[:MAX_RUNS])
+    behind = list(run_ids.filter(**{f"{key}__gt": last})[:MAX_RUNS])
+    return behind + list(run_ids.filter(**{f"{key}__lte": last})[: MAX_RUNS - len(behind)])
 
 
 PARTS: Mapping[str, Callable[[], int]] = {

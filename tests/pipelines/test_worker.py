@@ -413,6 +413,58 @@ def test_what_somebody_holds_for_long_is_left_for_the_next_time(monkeypatch: pyt
     assert sweeper.sweep().healed == 1
 
 
+@pytest.mark.parametrize("part", ["healed", "advanced"])
+def test_runs_that_cannot_be_looked_after_keep_no_other_from_its_turn(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "MAX_RUNS", 2)
+    leave = {"healed": _lapsed, "advanced": _stuck}[part]
+    beyond_help = [leave() for _ in range(5)]
+    other = leave()
+    with _unmovable(beyond_help):
+        found = [getattr(sweeper.sweep(), part) for _ in range(3)]
+        assert sorted(found) == [0, 0, 1]
+    other.refresh_from_db()
+    assert other.status == "ready"
+
+    assert sum(getattr(sweeper.sweep(), part) for _ in range(3)) == 5
+
+
+def _stuck() -> StepRun:
+    """The step of a run in which nothing is under way."""
+    run = engine.start_run(version=building.pipeline({"key": "a"}))
+    StepRun.objects.filter(pipeline_run=run).update(status="pending")
+    return StepRun.objects.get(pipeline_run=run)
+
+
+@contextmanager
+def _unmovable(step_runs: list[StepRun]) -> Iterator[None]:
+    """The database refuses to change these rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE unmovable AS SELECT unnest(%s) AS id", [[step_run.pk for step_run in step_runs]])
+        cursor.execute("""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF OLD.id IN (SELECT id FROM unmovable) THEN RAISE 'this row stays as it is'; END IF; RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON pipelines_steprun FOR EACH ROW EXECUTE FUNCTION refuse();
+        """)
+        try:
+            yield
+        finally:
+            cursor.execute("DROP FUNCTION refuse CASCADE; DROP TABLE unmovable")
+
+
+def test_runs_that_somebody_holds_take_up_no_more_than_a_part_of_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "LONGEST_WAIT", "50ms")
+    monkeypatch.setattr(sweeper, "LONGEST_PART", 0.0)
+    stuck, free = _lapsed(), _lapsed()
+    with held_row(stuck):
+        assert [sweeper.sweep().healed for _ in range(2)] == [0, 1]
+
+    free.refresh_from_db()
+    assert free.status == "ready"
+
+
 def test_a_sweep_holds_nothing_when_it_is_done() -> None:
     _lapsed()
     sweeper.sweep()
