@@ -24,7 +24,9 @@ FIELDS = {
     "model": str,
     "pricedAs": str,
     "structuredOutputs": bool,
+    "maxTokensAs": str,
 }
+MAX_TOKENS_AS = ("max_completion_tokens", "max_tokens")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,79}\Z")
 
 
@@ -33,6 +35,7 @@ class ProviderSettings:
     """``kind`` is the API it speaks; ``key_variable`` the environment variable that holds its key, or empty for none.
 
     ``model`` is asked where a step names none. ``priced_as`` is the provider whose prices are its own.
+    ``max_tokens_as`` is the name under which a server of the kind ``openai`` knows the most tokens of an answer.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ProviderSettings:
     model: str = ""
     priced_as: str = ""
     structured_outputs: bool = True
+    max_tokens_as: str = MAX_TOKENS_AS[0]
 
 
 def read_providers(text: str) -> dict[str, ProviderSettings]:
@@ -76,6 +80,9 @@ def _provider(name: str, entry: Any) -> ProviderSettings:
     address = entry.get("baseUrl", base_url)
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
         raise ImproperlyConfigured(f"{where}: baseUrl must be an http or https address, not {address!r}.")
+    max_tokens_as = entry.get("maxTokensAs", MAX_TOKENS_AS[0])
+    if max_tokens_as not in MAX_TOKENS_AS:
+        raise ImproperlyConfigured(f"{where}: maxTokensAs must be one of {', '.join(MAX_TOKENS_AS)}.")
     return ProviderSettings(
         name=name,
         kind=kind,
@@ -84,4 +91,5 @@ def _provider(name: str, entry: Any) -> ProviderSettings:
         model=entry.get("model", ""),
         priced_as=entry.get("pricedAs", name),
         structured_outputs=entry.get("structuredOutputs", True),
+        max_tokens_as=max_tokens_as,
     )

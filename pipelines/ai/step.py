@@ -28,7 +28,7 @@ from pipelines.recording.prompts import total_usage
 from pipelines.steps.contract import ModelCall, Prompted, StepContext, StepError, StepResult, Usage, sees
 
 MAX_ERRORS_TOLD = 20
-MAX_MODEL = 200
+MAX_REFUSAL_TOLD = 300
 SPARE_SECONDS = 0.5
 """Left at the end of a step's time, so that what was asked is recorded before the engine gives the step up."""
 
@@ -176,17 +176,25 @@ class _Talk:
         """The answer's text, the document in it, and what is wrong with it."""
         answer, seconds = self._answer(number)
         document, faults = self._read(answer.text)
-        error = None if not faults else {"code": "answer-unusable", "message": faults[0]}
+        final = self._final(answer, faults)
+        error = final or (None if not faults else {"code": "answer-unusable", "message": faults[0]})
         kept = answer.text if document is None else document
-        self._keep(number, answer, kept, seconds, error)
-        if answer.ended == "refused":
-            self.prompted = replace(self.prompted, refused=True)
-            raise self._failed(
-                "answer-refused", f"{self.provider.name} declined to answer: {storable(answer.text)[:300]}"
-            )
-        if answer.ended == "truncated" and faults:
-            raise self._failed("answer-truncated", "The answer was cut off at its most tokens. Raise maxTokens.")
+        self._keep(answer, kept, seconds, error)
+        if final is not None:
+            self.prompted = replace(self.prompted, refused=answer.ended == "refused")
+            raise self._failed(**final)
         return answer.text, document, faults
+
+    def _final(self, answer: Answer, faults: Sequence[str]) -> dict[str, str] | None:
+        """Why asking again is of no use; None where it is, or there is no need to."""
+        if answer.ended == "refused":
+            said = storable(answer.text).strip()[:MAX_REFUSAL_TOLD]
+            message = f"{self.provider.name} declined to answer{f': {said}' if said else ', and did not say why.'}"
+            return {"code": "answer-refused", "message": message}
+        if answer.ended == "truncated" and faults:
+            message = "The answer was cut off at its most tokens. Raise maxTokens."
+            return {"code": "answer-truncated", "message": message}
+        return None
 
     def _answer(self, number: int) -> tuple[Answer, float]:
         config, until = self.config, self.context.give_up_at
@@ -208,12 +216,14 @@ class _Talk:
             answer = ask(self.provider, question, patience, self.context.reporter)
         except ProviderError as error:
             fault = {"code": error.code, "message": error.message}
-            self._keep(number, Answer("", question.model), None, time.monotonic() - began, fault)
+            self._keep(Answer("", question.model), None, time.monotonic() - began, fault)
             raise self._failed(error.code, error.message) from error
         return answer, time.monotonic() - began
 
     def _read(self, text: str) -> tuple[Any, list[str]]:
         """The document that the text spells, and what is wrong with it."""
+        if not text.strip():
+            return None, ["It is empty."]
         try:
             document = parse_json(_unfenced(text))
         except JsonFault as fault:
@@ -227,7 +237,7 @@ class _Talk:
         report = self.contract.compiled.validate(document, checked=True, max_errors=MAX_ERRORS_TOLD)
         return document, [f"At {error.path or '/'}: {error.message}" for error in report.errors]
 
-    def _keep(self, number: int, answer: Answer, kept: Any, seconds: float, error: Mapping[str, Any] | None) -> None:
+    def _keep(self, answer: Answer, kept: Any, seconds: float, error: Mapping[str, Any] | None) -> None:
         models = (answer.model, self.config.model or self.provider.default_model)
         cost = None
         if answer.counts.tokens_in is not None:
@@ -246,7 +256,7 @@ class _Talk:
                 prompt=storable("\n\n".join(message.text for message in self.messages)),
                 answer=storable(kept) if isinstance(kept, str) else kept,
                 provider=self.provider.name,
-                model=storable(answer.model)[:MAX_MODEL],
+                model=answer.model,
                 latency_ms=seconds * 1000,
                 usage=usage,
                 context=self.shown,

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -44,12 +44,16 @@ ANTHROPIC = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer with; ``body`` is JSON, or bytes to be sent as they are. ``hangs`` never answers."""
+    """What to answer with; ``body`` is JSON, or bytes to be sent as they are. ``hangs`` never answers.
+
+    ``drips`` answers with blanks for as long as anybody listens, as gateways do to keep a connection.
+    """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
+    drips: bool = False
 
 
 @dataclass
@@ -80,6 +84,9 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
             if reply.hangs:
                 served.closing.wait()
                 return
+            if reply.drips:
+                self.drip()
+                return
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
@@ -87,6 +94,13 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def drip(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while not served.closing.wait(0.05):
+                    self.wfile.write(b" ")
 
         def log_message(self, *args: Any) -> None:
             return None

@@ -1,7 +1,10 @@
 """Providers against a real server that speaks their API: answers, refusals, failures, waits, and what goes where."""
 
 import copy
+import email.utils
+import gzip
 import json
+import re
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -137,11 +140,24 @@ def test_an_invalid_answer_goes_back_with_the_reasons(kind: str, use: Any) -> No
     assert "/title" in again[2]["content"]
 
 
+def in_two_seconds() -> str:
+    return email.utils.formatdate(time.time() + 2, usegmt=True)
+
+
 @committed
-@both
-def test_a_limit_is_waited_for_as_long_as_the_server_says(kind: str, use: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [
+        ("openai", {"Retry-After": "1"}),
+        ("anthropic", {"Retry-After": "1"}),
+        ("openai", {"retry-after-ms": "1000", "Retry-After": "600"}),
+        ("anthropic", {"Retry-After": in_two_seconds}),
+    ],
+)
+def test_a_limit_is_waited_for_as_long_as_the_server_says(kind: str, headers: dict[str, Any], use: Any) -> None:
     a_prompt()
-    limited = Reply(429, {"error": {"message": "slow down", "type": "rate_limit"}}, {"Retry-After": "1"})
+    headers = {name: value() if callable(value) else value for name, value in headers.items()}
+    limited = Reply(429, {"error": {"message": "slow down", "type": "rate_limit"}}, headers)
     with model_server(limited, Reply(body=BODIES[kind])) as server:
         use(kind, server)
         began = time.monotonic()
@@ -149,9 +165,9 @@ def test_a_limit_is_waited_for_as_long_as_the_server_says(kind: str, use: Any) -
         took = time.monotonic() - began
 
     assert run.status == PipelineRun.Status.COMPLETED
-    assert took >= 1
+    assert took >= 0.9  # a date has whole seconds
     assert len(server.bodies) == 2
-    assert "Asking again in 1.0 s." in StepLog.objects.get().message
+    assert re.fullmatch(r"remote answered 429: slow down\. Asking again in [12]\.\d s\.", StepLog.objects.get().message)
     assert PromptResult.objects.count() == 1
 
 
@@ -198,6 +214,98 @@ def test_a_failure_that_stays_is_recorded_and_not_tried_again(kind: str, reply: 
     assert KEY not in json.dumps([step_of(run).error, result.metrics, test_run.summary])
 
 
+SAYS = {"error": {"message": "no such model"}}
+
+
+@both
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(404, SAYS), "remote answered 404: no such model."),
+        (Reply(422, {"detail": [{"msg": "not a number"}]}), "remote answered 422: not a number."),
+        (Reply(403, SAYS), "remote answered 403: no such model. Check what its key in the environment may do."),
+        (Reply(401, SAYS), "remote answered 401. Check its key in the environment."),
+        (Reply(502, b"<!DOCTYPE html>\n<p>502", {"Content-Type": "text/html"}), "remote answered 502: Bad Gateway."),
+        (Reply(529, b"["), "remote answered 529: it does not say why."),
+        (Reply(200, {"error": {"message": "the model is away", "code": 502}}), "answered 502: the model is away."),
+        (Reply(200, {"error": "gone"}), "remote answered 400: gone."),
+    ],
+)
+def test_a_failure_is_told_in_the_servers_words_or_the_statuses(kind: str, reply: Reply, said: str, use: Any) -> None:
+    a_prompt()
+    with model_server(reply) as server:
+        use(kind, server)
+        message = step_of(run_prompt(provider="remote", providerRetries=0)).error["message"]
+
+    assert message.endswith(said)
+    assert PromptResult.objects.get().metrics["error"]["message"] == message
+
+
+@both
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_more_of_an_answer_is_read_than_there_is_room_for(kind: str, packed: bool, use: Any) -> None:
+    a_prompt()
+    flood = json.dumps(body(kind, "x" * 20_000_000)).encode()
+    reply = Reply(200, gzip.compress(flood, 1), {"Content-Encoding": "gzip"}) if packed else Reply(200, flood)
+    with model_server(reply) as server:
+        use(kind, server)
+        error = step_of(run_prompt(provider="remote")).error
+
+    assert (error["code"], error["message"]) == ("provider-malformed", "The answer is larger than 20,000,000 bytes.")
+    assert len(server.bodies) == 1
+
+
+ODD_USAGE = {
+    "prompt_tokens": 100.0,
+    "input_tokens": 100.0,
+    "completion_tokens": 20,
+    "output_tokens": 20,
+    "prompt_tokens_details": [],
+    "completion_tokens_details": "none",
+    "output_tokens_details": [7],
+}
+
+
+@both
+@pytest.mark.parametrize("model", [7, None, ["a"], "bad\0name", "m" * 5_000])
+def test_an_answer_that_was_paid_for_is_not_lost_over_its_bookkeeping(kind: str, model: Any, use: Any) -> None:
+    a_prompt()
+    with model_server(Reply(body={**BODIES[kind], "model": model, "usage": ODD_USAGE})) as server:
+        use(kind, server)
+        run = run_prompt(provider="remote")
+
+    assert run.status == PipelineRun.Status.COMPLETED
+    result = PromptResult.objects.get()
+    assert result.result == {"title": "Swift"}
+    assert (result.tokens_in, result.tokens_out, result.tokens_cached, result.tokens_reasoning) == (100, 20, None, None)
+    named = isinstance(model, str)
+    assert result.model == (model.replace("\0", "\N{REPLACEMENT CHARACTER}")[:200] if named else "model-1")
+
+
+@both
+def test_the_text_may_come_in_parts(kind: str, use: Any) -> None:
+    a_prompt()
+    parts = [{"type": "thinking", "thinking": "hm"}, *({"type": "text", "text": t} for t in ('{"title": ', '"Swift"}'))]
+    made = copy.deepcopy(BODIES[kind])
+    (made["choices"][0]["message"] if kind == "openai" else made)["content"] = parts
+    with model_server(Reply(body=made)) as server:
+        use(kind, server)
+        run_prompt(provider="remote")
+
+    assert PromptResult.objects.get().result == {"title": "Swift"}
+
+
+@pytest.mark.parametrize("name", ["max_completion_tokens", "max_tokens"])
+def test_the_most_tokens_go_by_the_name_that_the_server_knows(name: str, use: Any) -> None:
+    a_prompt()
+    with model_server(Reply(body=OPENAI)) as server:
+        use("openai", server, maxTokensAs=name)
+        run_prompt(provider="remote", maxTokens=300)
+
+    sent = server.bodies[0]
+    assert {key: value for key, value in sent.items() if key.startswith("max")} == {name: 300}
+
+
 @committed
 @both
 @pytest.mark.parametrize(
@@ -221,9 +329,10 @@ def test_a_server_that_fails_is_tried_again(kind: str, reply: Reply, use: Any) -
 
 @committed
 @both
-def test_an_answer_that_takes_too_long_is_given_up_before_the_step_is(kind: str, use: Any) -> None:
+@pytest.mark.parametrize("reply", [Reply(hangs=True), Reply(drips=True)], ids=["hangs", "drips"])
+def test_an_answer_that_takes_too_long_is_given_up_before_the_step_is(kind: str, reply: Reply, use: Any) -> None:
     a_prompt()
-    with model_server(Reply(hangs=True)) as server:
+    with model_server(reply) as server:
         use(kind, server)
         run = run_prompt(provider="remote", node={"timeoutMs": 1_500})
 
@@ -253,7 +362,8 @@ def test_an_answer_that_was_cut_off_says_what_to_do(kind: str, ended: str, use: 
     assert step_of(run).error["code"] == "answer-truncated"
     assert "maxTokens" in step_of(run).error["message"]
     assert len(server.bodies) == 1
-    assert PromptResult.objects.get().result == '{"title": "Sw'
+    result = PromptResult.objects.get()
+    assert (result.result, result.metrics["error"]["code"]) == ('{"title": "Sw', "answer-truncated")
 
 
 @pytest.mark.parametrize(("kind", "ended"), [("openai", "content_filter"), ("anthropic", "refusal")])
@@ -266,7 +376,30 @@ def test_a_refusal_is_on_the_record(kind: str, ended: str, use: Any) -> None:
     assert step_of(run).error["code"] == "answer-refused"
     safety = TestResult.objects.get(name="Safety/Policy")
     assert (safety.status, safety.details["refused"]) == ("warning", True)
-    assert PromptResult.objects.get().result == "I won't \N{REPLACEMENT CHARACTER} do that."
+    result = PromptResult.objects.get()
+    assert result.result == "I won't \N{REPLACEMENT CHARACTER} do that."
+    assert result.metrics["error"]["code"] == "answer-refused"
+
+
+@pytest.mark.parametrize(("kind", "ended"), [("openai", "content_filter"), ("anthropic", "refusal")])
+def test_a_refusal_without_a_word_is_told_as_one(kind: str, ended: str, use: Any) -> None:
+    a_prompt()
+    with model_server(Reply(body=body(kind, "", ended=ended))) as server:
+        use(kind, server)
+        error = step_of(run_prompt(provider="remote")).error
+
+    assert error["message"] == "remote declined to answer, and did not say why."
+
+
+@both
+def test_an_answer_without_a_word_is_asked_for_again_as_what_it_is(kind: str, use: Any) -> None:
+    a_prompt()
+    with model_server(Reply(body=body(kind, " \n")), Reply(body=BODIES[kind])) as server:
+        use(kind, server)
+        run = run_prompt(provider="remote")
+
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert "- It is empty." in server.bodies[1]["messages"][2]["content"]
 
 
 @both
@@ -306,6 +439,7 @@ def test_a_key_that_is_not_set_is_named(use: Any, monkeypatch: pytest.MonkeyPatc
         ('{"a": {"kind": "openai", "baseURL": "x"}}', "there is no 'baseURL'"),
         ('{"a": {"kind": "openai", "baseUrl": "file:///etc/passwd"}}', "http or https"),
         ('{"a": {"kind": "openai", "baseUrl": 3}}', "must be a str"),
+        ('{"a": {"kind": "openai", "maxTokensAs": "most"}}', "max_completion_tokens, max_tokens"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_with_their_place(text: str, said: str) -> None:

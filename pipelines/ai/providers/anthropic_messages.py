@@ -3,11 +3,10 @@
 from typing import Any
 
 import anthropic
-from anthropic.types import Message
 
 from config.ai_providers import ProviderSettings
 from pipelines.ai.providers.protocol import Answer, Counts, Question
-from pipelines.ai.providers.speaking import OverHTTP, count, told
+from pipelines.ai.providers.speaking import OverHTTP, at, count, model_of, text_of
 
 MAX_TOKENS = 8_192
 """Asked for where a step doesn't say, as the API wants a number."""
@@ -17,12 +16,11 @@ class Anthropic(OverHTTP):
     """With ``structuredOutputs`` it sends the schema along as a structured output."""
 
     def __init__(self, settings: ProviderSettings, key: str) -> None:
-        super().__init__(settings, key, client=anthropic.Anthropic, transport=anthropic.DefaultHttpxClient)
+        super().__init__(settings, key, sdk=anthropic, client=anthropic.AsyncAnthropic)
 
     def ask(self, question: Question, *, seconds: float) -> Answer:
-        with told(anthropic, self.name, self._key):
-            message = self._client.messages.create(**self._asked(question), stream=False, timeout=seconds)
-            return _answer(message, question)
+        create = self._client.messages.with_raw_response.create
+        return self._answer(self._call(create, self._asked(question), seconds), question)
 
     def _asked(self, question: Question) -> dict[str, Any]:
         system = "\n\n".join(message.text for message in question.messages if message.role == "system")
@@ -40,15 +38,16 @@ class Anthropic(OverHTTP):
         if question.temperature is not None:
             # This client has no argument for it any more; models that take one still read it.
             asked["extra_body"] = {"temperature": question.temperature}
-        if question.schema is not None and self._structured:
+        if question.schema is not None and self._settings.structured_outputs:
             asked["output_config"] = {"format": {"type": "json_schema", "schema": question.schema.schema}}
         return asked
 
-
-def _answer(message: Message, question: Question) -> Answer:
-    text = "".join(block.text for block in message.content if block.type == "text")
-    ended = _ENDED.get(message.stop_reason or "", "done")
-    return Answer(text, message.model or question.model, _counts(message.usage), ended)  # type: ignore[arg-type]
+    def _answer(self, body: Any, question: Question) -> Answer:
+        content = at(body, "content")
+        if not isinstance(content, list):
+            raise self.unreadable("it has no content.")
+        ended: Any = _ENDED.get(str(at(body, "stop_reason")), "done")
+        return Answer(text_of(content) or "", model_of(body, question.model), _counts(at(body, "usage")), ended)
 
 
 _ENDED = {"max_tokens": "truncated", "model_context_window_exceeded": "truncated", "refusal": "refused"}
@@ -56,14 +55,11 @@ _ENDED = {"max_tokens": "truncated", "model_context_window_exceeded": "truncated
 
 def _counts(usage: Any) -> Counts:
     """Its input tokens leave out those read from and written to the cache; ours are all that went in."""
-    if usage is None:
-        return Counts()
-    fresh, read = count(usage.input_tokens), count(usage.cache_read_input_tokens)
-    written = count(usage.cache_creation_input_tokens) or 0
-    details = usage.output_tokens_details
+    fresh, read = count(at(usage, "input_tokens")), count(at(usage, "cache_read_input_tokens"))
+    written = count(at(usage, "cache_creation_input_tokens")) or 0
     return Counts(
         tokens_in=None if fresh is None else count(fresh + (read or 0) + written),
-        tokens_out=count(usage.output_tokens),
+        tokens_out=count(at(usage, "output_tokens")),
         tokens_cached=read,
-        tokens_reasoning=count(details.thinking_tokens) if details else None,
+        tokens_reasoning=count(at(usage, "output_tokens_details", "thinking_tokens")),
     )
