@@ -321,12 +321,11 @@ class GatedAdmin:
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]
-    """Rows below their parent, each with a link to its own page, none of them to be changed here."""
+    """Rows below their parent, none of them to be changed here; a field that ``opens`` leads to the row's own page."""
 
     extra = 0
     hide_title = True
     can_delete = False
-    show_change_link = True
     per_page = 20
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -360,6 +359,17 @@ def linked(field: str, description: str = "") -> Display:
     def show(obj: Any) -> Any:
         related = getattr(obj, field)
         return None if related is None else row_link(related)
+
+    show.__name__ = field
+    return show
+
+
+def opens(field: str) -> Display:
+    """A column whose value leads to the page of its row."""
+
+    @admin.display(description=capfirst(field.replace("_", " ")), ordering=field)
+    def show(obj: Any) -> Any:
+        return row_link(obj, str(getattr(obj, field)) or "Open")
 
     show.__name__ = field
     return show

@@ -18,6 +18,7 @@ from config.admin_base import (
     duration_text,
     linked,
     number_text,
+    opens,
 )
 from monitoring.alert_page import preview_page, shown
 from monitoring.alerts import open_firings
@@ -44,7 +45,7 @@ RESULT_COLOURS = {"passed": "success", "warning": "warning", "failed": "danger",
 
 class TestResultInline(ReadOnlyInline):
     model = TestResult
-    fields = ("name", badge("status", RESULT_COLOURS), "duration_ms")
+    fields = (opens("name"), badge("status", RESULT_COLOURS), "duration_ms")
     readonly_fields = fields
     ordering = ("id",)
 

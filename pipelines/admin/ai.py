@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, opens, rows_link
 from config.problems import DomainError
 from pipelines.admin.guarded import GuardedAdmin
 from pipelines.admin.prompt_activation import activate_page
@@ -66,7 +66,7 @@ def _tokens(total: int | None, part: int | None, of: str) -> str:
 
 class PromptInline(ReadOnlyInline):
     model = AIPrompt
-    fields = ("version", "is_active", "is_default", "ir_validation_mode", "created_at")
+    fields = (opens("version"), "is_active", "is_default", "ir_validation_mode", "created_at")
     readonly_fields = fields
     ordering = ("-version",)
 
@@ -173,7 +173,7 @@ class AIPromptAdmin(GuardedAdmin, BaseAdmin):
 
 class PromptResultInline(ReadOnlyInline):
     model = PromptResult
-    fields = ("model", "provider", "quality_score", tokens_in, tokens_out, cost, latency)
+    fields = (opens("model"), "provider", "quality_score", tokens_in, tokens_out, cost, latency)
     readonly_fields = fields
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from config.admin_base import BaseAdmin, ReadOnlyInline, linked, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyInline, linked, opens, rows_link
 from config.problems import DomainError
 from pipelines import pools
 from pipelines.admin.guarded import GuardedAdmin
@@ -32,7 +32,7 @@ from pipelines.models import (
 
 class PipelineVersionInline(ReadOnlyInline):
     model = PipelineVersion
-    fields = ("version", "is_active", "notes", "created_at")
+    fields = (opens("version"), "is_active", "notes", "created_at")
     readonly_fields = fields
     ordering = ("-version",)
 
@@ -170,7 +170,7 @@ class PipelineVersionAdmin(GuardedAdmin, BaseAdmin):
 
 class StepVersionInline(ReadOnlyInline):
     model = StepVersion
-    fields = ("version", "handler", "created_at")
+    fields = (opens("version"), "handler", "created_at")
     readonly_fields = fields
     ordering = ("-version",)
 

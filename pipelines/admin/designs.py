@@ -8,7 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, linked, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge, linked, opens, rows_link
 from pipelines.admin.pictures import is_picture, picture_response
 from pipelines.models import (
     DesignSplit,
@@ -39,7 +39,7 @@ def made_by(target: str, pk: Any) -> Any:
 
 class SplitAssetInline(ReadOnlyInline):
     model = SplitAsset
-    fields = ("kind", "order", "storage_url")
+    fields = (opens("kind"), "order", "storage_url")
     readonly_fields = fields
     ordering = ("order", "id")
 
@@ -126,7 +126,7 @@ class ModuleTemplateAdmin(BaseAdmin):
 
 class ValidationResultInline(ReadOnlyInline):
     model = ValidationResult
-    fields = ("validator", badge("status", VALIDATION_COLOURS), "message")
+    fields = (opens("validator"), badge("status", VALIDATION_COLOURS), "message")
     readonly_fields = fields
     ordering = ("validator",)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from pipelines.definitions import create_version
-from pipelines.models import PipelineVersion
+from pipelines.models import PipelineDefinition, PipelineVersion
 from tests import factories
 from tests.pipelines.building import pipeline, steps
 
@@ -67,6 +68,34 @@ def test_a_pipeline_draws_its_versions_the_active_one_first(client: Client, boss
     assert page.index("Version 1, active") < page.index("Version 2")
 
 
+def test_every_version_of_a_pipeline_is_drawn_on_one_of_its_pages(client: Client, boss: User) -> None:
+    of = pipeline({"key": "v1"}).pipeline
+    for number in range(2, 14):
+        create_version(pipeline=of, dag={"nodes": [{"key": f"v{number}", "stepVersionId": "emit@1"}]})
+    address = reverse("admin:pipelines_pipelinedefinition_change", args=[of.pk])
+
+    pages = [page_of(client, f"{address}?drawn={number}") for number in (1, 2, 3)]
+
+    assert [[label.split(":")[0] for label in labels(page)] for page in pages] == [
+        ["v1", "v13", "v12", "v11", "v10"],
+        ["v9", "v8", "v7", "v6", "v5"],
+        ["v4", "v3", "v2"],
+    ]
+    assert 'href="?drawn=3#versions-title"' in pages[0]
+    assert url(of.versions.get(version=4), "compare") in pages[2]
+    for wild, shown in (("0", 2), ("x", 0), ("99", 2), ("9" * 5000, 0), ("", 0)):
+        assert labels(page_of(client, f"{address}?drawn={wild}")) == labels(pages[shown])
+
+
+def test_rows_below_a_page_lead_to_their_own(client: Client, boss: User, two: Any) -> None:
+    page = page_of(client, reverse("admin:pipelines_pipelinedefinition_change", args=[two[0].pipeline_id]))
+
+    rows = page[page.index('id="versions-group"') :]
+    assert [re.search(f'href="{url(version)}">{version.version}</a>', rows) is not None for version in two] == [
+        True
+    ] * 2
+
+
 def test_drawing_versions_costs_the_same_for_many_nodes(client: Client, boss: User) -> None:
     def queries(version: PipelineVersion) -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -76,7 +105,21 @@ def test_drawing_versions_costs_the_same_for_many_nodes(client: Client, boss: Us
 
     few = pipeline({"key": "a"}, key="few")
     many = pipeline(*({"key": f"n{index}"} for index in range(300)), key="many")
+    ContentType.objects.get_for_models(PipelineDefinition, PipelineVersion)
     assert queries(few) == queries(many)
+
+
+def test_a_pipeline_of_many_versions_takes_as_many_queries_as_one_of_few(client: Client, boss: User) -> None:
+    of = pipeline({"key": "a"}).pipeline
+    ContentType.objects.get_for_models(PipelineDefinition)
+    counts = []
+    for more in (5, 30):
+        for number in range(more):
+            create_version(pipeline=of, dag={"nodes": [{"key": f"n{number}", "stepVersionId": "emit@1"}]})
+        with CaptureQueriesContext(connection) as captured:
+            page_of(client, reverse("admin:pipelines_pipelinedefinition_change", args=[of.pk]))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 def test_a_text_is_checked_as_saving_it_would(client: Client, boss: User) -> None:

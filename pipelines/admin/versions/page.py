@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -10,7 +11,7 @@ from pipelines.admin.versions.pictures import graph_of, version_picture
 from pipelines.admin.versions.views import may_activate
 from pipelines.models import PipelineDefinition, PipelineVersion
 
-MOST_DRAWN = 5
+DRAWN = 5
 
 
 def version_page(request: HttpRequest, version: PipelineVersion | None) -> dict[str, Any]:
@@ -31,14 +32,15 @@ def version_page(request: HttpRequest, version: PipelineVersion | None) -> dict[
 
 
 def pipeline_page(request: HttpRequest, pipeline: PipelineDefinition) -> dict[str, Any]:
-    """The active version and the newest others, each with its picture. ``more`` counts those that are not drawn."""
+    """So many versions at a time, each with its picture: the active one, then the newest first. ``?drawn=`` pages."""
     if not request.user.has_perm("pipelines.view_pipelineversion"):
-        return {"versions": [], "more": 0, "may_run": False}
-    versions = pipeline.versions.order_by("-is_active", "-version")
-    drawn = list(versions[:MOST_DRAWN])
+        return {"versions": [], "may_run": False}
+    pages = Paginator(pipeline.versions.order_by("-is_active", "-version"), DRAWN)
+    drawn = pages.get_page(request.GET.get("drawn"))
     graphs = [(version, graph_of(version.dag)) for version in drawn]
     return {
         "versions": [(version, version_picture(graph) if graph else None) for version, graph in graphs],
-        "more": max(versions.count() - len(drawn), 0),
-        "may_run": may_start(request) and bool(drawn),
+        "drawn": drawn,
+        "pages": list(pages.get_elided_page_range(drawn.number)),
+        "may_run": may_start(request) and bool(graphs),
     }
