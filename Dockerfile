@@ -19,6 +19,8 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MEDIA_ROOT=/data/media STATIC_ROOT=/
 RUN SECRET_KEY=build DATABASE_URL=postgres://build@localhost/build python manage.py collectstatic --noinput \
     && install -d -o irline -g irline /data/media
 USER irline
+# Any of the web processes answers Prometheus for all.
+ENV PROMETHEUS_MULTIPROC_DIR=/tmp/irline-metrics
 EXPOSE 8000
 # A request that puts a judge to work may last as long as a model's last answer: 20 s and then two minutes.
 CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--workers", "4", "--timeout", "180", "--no-control-socket"]

@@ -44,7 +44,7 @@ VARIABLES = (
         "PROMETHEUS_MULTIPROC_DIR",
         str,
         "",
-        "Empty folder where web processes share request times. Unset: each its own.",
+        "Folder where web processes share request times; made where it is missing. Unset: each its own.",
     ),
     Variable("REDACTION_KEY", str, "", "Keys the audit log's pseudonyms. Unset: derived from SECRET_KEY."),
     Variable(

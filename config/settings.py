@@ -6,7 +6,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded_postgres
+from config import embedded_postgres, metrics_folder
 from config.admin_site import LOOKS, SIDEBAR
 from config.ai_providers import read_providers
 from config.env import BASE_DIR, read_env_file, value
@@ -82,6 +82,9 @@ TEMPLATES = [
 
 # Database
 
+# A host that drops packets would be waited for until the system gives up, after minutes.
+CONNECT_TIMEOUT_S = 10
+
 
 def _database() -> dict[str, Any]:
     url = value("DATABASE_URL")
@@ -89,6 +92,7 @@ def _database() -> dict[str, Any]:
         named = dict(environ.Env.db_url_config(url))
         if named.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgres://user:password@host:5432/name")
+        named.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_TIMEOUT_S)
         return named
     socket_dir = embedded_postgres.start(_path("EMBEDDED_DATABASE_DIR"), "irline")
     return {
@@ -213,6 +217,7 @@ if IR_VALIDATION_MODE not in {"off", "log", "enforce"}:
     raise ImproperlyConfigured(f"IR_VALIDATION_MODE is {IR_VALIDATION_MODE!r}; it must be off, log or enforce.")
 MONITORING_API_ENABLED: bool = value("MONITORING_API_ENABLED")
 METRICS_OPEN: bool = value("METRICS_OPEN")
+metrics_folder.prepare(value("PROMETHEUS_MULTIPROC_DIR"))
 REDACTION_KEY: str = value("REDACTION_KEY")
 REDACTION_PHONE_REGIONS: list[str] = value("REDACTION_PHONE_REGIONS")
 REDACTION_PRESIDIO: bool = value("REDACTION_PRESIDIO")
