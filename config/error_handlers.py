@@ -1,20 +1,24 @@
 """From an error to its answer: DRF's exception handler, and Django's own for what never reaches a view."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
 from config.json_pointer import escape_token
+from config.outages import is_outage
 from config.problems import DomainError, PayloadTooLarge, problem
 
 NOTHING_HERE = "There is nothing at this address."
+RETRY_AFTER_SECONDS = 5
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
@@ -89,12 +93,24 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``. The error itself is in the log."""
+    """Django's ``handler500``. The error itself is in the log; where the database is away, the answer is 503."""
+    if is_outage(sys.exception()):
+        return _database_away(request)
     if _is_for_programs(request):
         detail = "Something went wrong on our side; it has been logged."
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
     return defaults.server_error(request)
 
 
+def _database_away(request: HttpRequest) -> HttpResponse:
+    if _is_for_programs(request):
+        detail = "The database is away. Ask again in a moment; what a request wrote may have been kept."
+        response: HttpResponse = problem(HTTPStatus.SERVICE_UNAVAILABLE, "database-away", detail)
+    else:
+        response = HttpResponse(render_to_string("503.html"), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
 def _is_for_programs(request: HttpRequest) -> bool:
-    return request.path_info.startswith(("/api/", "/v1/"))
+    return request.path_info.startswith(("/api/", "/v1/", "/metrics"))

@@ -18,10 +18,10 @@ from django.db import connection
 from django.utils import timezone
 
 from config.models import uuid7
+from config.outages import OUTAGE
 from config.texts import storable
 from pipelines import store
 from pipelines.claims import Claim
-from pipelines.outages import OUTAGE
 
 logger = logging.getLogger(__name__)
 

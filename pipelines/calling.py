@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Any, NamedTuple
 
+from config.outages import is_outage
 from config.texts import storable
 from pipelines import bodies
 from pipelines.attempts import Attempt
@@ -14,7 +15,7 @@ from pipelines.context import build_context
 from pipelines.dag.problems import shorten
 from pipelines.handed import checked
 from pipelines.isolation.parent import StepCrashed, StepProcessDied
-from pipelines.outages import is_outage, through_outages
+from pipelines.outages import through_outages
 from pipelines.registry import UnknownHandlerError, handler, handler_path
 from pipelines.steps.contract import Prompted, StepContext, StepError, StepResult
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from config.canonical import canonical_json
+from config.outages import is_outage
 from ir_schemas import active
 from ir_schemas.active import Contract
 from ir_schemas.artifacts import Mode, Verdict, artifact_row, check_ir
@@ -30,7 +31,7 @@ from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor, Settled
 from pipelines.context import validation_mode
 from pipelines.errors import ResultsPruned
-from pipelines.outages import is_outage, through_outages
+from pipelines.outages import through_outages
 from pipelines.outputs import delete_files, store_files
 from pipelines.pace import QUICK_MS
 from pipelines.registry import handler

@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
+
+from config.outages import OUTAGE, is_outage
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
-OUTAGE = (OperationalError, InterfaceError)
-PASSING = ("08", "40", "53000", "53200", "53300", "55P03", "57")
-"""How the SQLSTATEs begin of errors that pass. A full disk, or a statement past PostgreSQL's limits, is no outage."""
 
 T = TypeVar("T")
 
@@ -34,12 +33,6 @@ def kept_apart(what: str, *words: object) -> Iterator[None]:
         logger.exception(what, *words)
     except Exception:
         logger.exception(what, *words)
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether the database is away or too busy, so that the same may work in a moment."""
-    state = getattr(error.__cause__, "sqlstate", None)
-    return isinstance(error, OUTAGE) and (state is None or state.startswith(PASSING))
 
 
 def through_outages(what: str, work: Callable[[bool], T]) -> T:

@@ -1,6 +1,7 @@
 """``GET /metrics``: how runs, the queue and the record stand, in Prometheus's text format.
 
-Every figure comes from indexed or bounded reads, whatever the tables hold, and all of them share one time limit.
+Every figure comes from indexed or bounded reads, whatever the tables hold, and none may take longer than
+``TIME_LIMIT_MS``.
 """
 
 import logging
@@ -9,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -93,8 +94,8 @@ class DatabaseFigures(Collector):
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {TIME_LIMIT_MS}")
                 figures = [*_runs(cursor), *_queue(cursor), *_record(), _alerts()]
-        except DatabaseError:
-            log.exception("The figures for /metrics could not be read.")
+        except Error as error:
+            log.warning("The figures for /metrics could not be read: %s", str(error).strip())
             figures = []
         up = GaugeMetricFamily("irline_database_up", "1 where the database answered in time.", value=bool(figures))
         return [up, *figures]

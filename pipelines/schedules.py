@@ -12,13 +12,14 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from config.clock import database_now
+from config.outages import OUTAGE
 from config.problems import DomainError, InvalidInput
 from monitoring import flags
 from pipelines import cron, definitions, starting
 from pipelines.designs.loader import DEFAULT_LIMITS
 from pipelines.executors import carry_on
 from pipelines.models import PipelineRun, PipelineSchedule
-from pipelines.outages import OUTAGE, through_outages
+from pipelines.outages import through_outages
 
 logger = logging.getLogger(__name__)
 

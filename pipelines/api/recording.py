@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.outages import is_outage
 from config.parsers import BatchJSONParser
 from config.permissions import holds
 from config.problems import DomainError, InvalidInput, PayloadTooLarge, problem_body
 from pipelines.api.requests import signed_in
-from pipelines.outages import is_outage
 from pipelines.recording import items
 from pipelines.recording.services import (
     MAX_ITEMS,

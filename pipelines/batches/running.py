@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from config.outages import OUTAGE
 from config.problems import DomainError
 from pipelines import definitions, engine, starting
 from pipelines.batches.lines import BadLine, Line
@@ -27,7 +28,7 @@ from pipelines.errors import LoggingDisabled, RunFinished
 from pipelines.executors import inline
 from pipelines.models import PipelineDefinition, PipelineRun, PipelineVersion, StepRun
 from pipelines.models.runs import FINISHED_RUN, StepStatus
-from pipelines.outages import OUTAGE, through_outages
+from pipelines.outages import through_outages
 
 logger = logging.getLogger(__name__)
 

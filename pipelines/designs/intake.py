@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from config.outages import is_outage
 from pipelines.designs.bundle import DesignBundle
 from pipelines.models import DesignSplit
-from pipelines.outages import is_outage
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from config.outages import OUTAGE
 from pipelines import engine, lifecycle
 from pipelines.conductor import Conductor
 from pipelines.executors import inline
 from pipelines.executors.worker import POOL_SECONDS
 from pipelines.models import PipelineRun, SplitAsset, StepRun
-from pipelines.outages import OUTAGE
 from pipelines.scheduling import Item
 from tests.chaos import building
 from tests.chaos.processes import LEASE_MS, PATIENCE, all_ended, environment, wait_until, wait_until_completed, workers

@@ -1,11 +1,14 @@
 """The probes of whoever runs the site."""
 
+import psycopg
 import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 from django.test import Client
+
+from config import health
 
 
 def test_healthz_answers_without_a_database() -> None:
@@ -43,6 +46,28 @@ def test_readyz_says_that_the_database_is_away_and_not_why() -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
     assert b"secret" not in answer.content
+
+
+@pytest.mark.django_db
+def test_readyz_says_that_the_database_takes_no_writes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+
+    answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database-read-only")
+
+
+@pytest.mark.django_db
+def test_readyz_waits_for_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "TIME_LIMIT_MS", 50)
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
+
+        answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
+    assert Client().get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])

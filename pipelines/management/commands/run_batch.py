@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from config.commands import ExplainedCommand
+from config.outages import OUTAGE
 from config.problems import DomainError
 from pipelines.batches.lines import read_lines, survey
 from pipelines.batches.running import Batch, Verdict, as_json, batch_of, run_lines
-from pipelines.outages import OUTAGE
 from pipelines.switches import require_logging
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
+from config.outages import OUTAGE
 from config.problems import DomainError
 from feedback.models import Evaluation, EvaluationItem, GroundTruthSet
 from pipelines import engine
@@ -20,7 +21,6 @@ from pipelines.errors import EvaluationFinished, NotEvaluable, RunFinished
 from pipelines.executors import inline
 from pipelines.models import AIPrompt, PipelineRun, PipelineVersion
 from pipelines.models.runs import RunStatus
-from pipelines.outages import OUTAGE
 from pipelines.review.evaluating.comparing import change_of, outcome_of, pair_of, report_of
 from pipelines.review.evaluating.due import due
 from pipelines.review.evaluating.inputs import bundle_of, check_have_runs, inputs_of, reference_of
