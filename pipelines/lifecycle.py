@@ -26,7 +26,7 @@ from pipelines import caching
 from pipelines.attempts import Attempt, held
 from pipelines.audit import test_run_rows
 from pipelines.bodies import Abandoned, TimedOut
-from pipelines.calling import Interrupted, Ran, call_step, context_of, first_line
+from pipelines.calling import MOST_INTERRUPTED, Interrupted, Ran, call_step, context_of, first_line
 from pipelines.claims import Claim, Settlement
 from pipelines.conductor import Conductor, Settled
 from pipelines.context import validation_mode
@@ -95,7 +95,7 @@ def execute_all(
             )
             if settlement is not None:
                 settlements.append(settlement)
-                slow = slow or settlement.duration_ms > QUICK_MS
+                slow = slow or settlement.duration_ms > QUICK_MS or settlement.kind == "released"
     return _accept_all(conductor, settlements, claim_next)
 
 
@@ -104,30 +104,30 @@ def run_attempt(
 ) -> Settlement | None:
     """Run the step, validate and measure what it hands over. Writes nothing; None where nobody waits for it.
 
+    One under which the database was away for longer than a lease is given back; others may be settled with it.
+    """
+    afresh = afresh or claim.item.node_key in (conductor.run.rerun_from or ())
+    try:
+        settlement = _ran(conductor, claim, attempt, guarded=guarded, afresh=afresh)
+    except Exception as fault:
+        if not is_outage(fault) or conductor.given_back(claim.item) >= MOST_INTERRUPTED:
+            raise
+        settlement = _interrupted(claim)
+    lines = attempt.unwritten_lines()
+    return replace(settlement, records={**settlement.records, "logs": lines}) if settlement and lines else settlement
+
+
+def _ran(conductor: Conductor, claim: Claim, attempt: Attempt, *, guarded: bool, afresh: bool) -> Settlement | None:
+    """What the attempt came to, but for the lines that the step said.
+
     Where the node says ``cache`` and there is an equal result, that is handed over in its stead; not where a rerun
     names the node, as then somebody wants it to run.
     """
-    afresh = afresh or claim.item.node_key in (conductor.run.rerun_from or ())
     context, sight = _look(conductor, claim, attempt) if conductor.node(claim.item).cache else (None, None)
     if sight is not None and not afresh:
         found = _recall(conductor, claim, sight)
         if found is not None:
             return found
-    settlement = _ran(conductor, claim, attempt, context, sight, guarded=guarded)
-    lines = attempt.unwritten_lines()
-    return replace(settlement, records={**settlement.records, "logs": lines}) if settlement and lines else settlement
-
-
-def _ran(
-    conductor: Conductor,
-    claim: Claim,
-    attempt: Attempt,
-    context: StepContext | None,
-    sight: caching.Sight | None,
-    *,
-    guarded: bool,
-) -> Settlement | None:
-    """What calling the step came to, but for the lines that it said."""
     try:
         ran = call_step(conductor, claim, attempt, context, guarded=guarded)
     except Abandoned:

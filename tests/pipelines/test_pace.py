@@ -1,17 +1,20 @@
 """Quick steps that are claimed and settled several at a time: the same rows as one by one, in fewer calls."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.models import uuid7
-from ir_schemas.models import IRArtifact
+from ir_schemas.active import stop_listening
+from ir_schemas.models import IRArtifact, IRSchema
+from monitoring.flags import Key, set_flag
 from monitoring.models import TestRun
 from pipelines import engine, lifecycle, pace
 from pipelines.claims import Claim, Settlement
@@ -153,6 +156,40 @@ def test_what_was_taken_back_meanwhile_is_refused_and_the_rest_accepted() -> Non
 
     assert accepted_irs(run).keys() == {0, 2}
     assert StepRun.objects.get(map_index=1).status == "ready"
+
+
+def test_an_outage_longer_than_a_lease_costs_those_who_were_done_nothing(transactional_db: None, settings: Any) -> None:
+    settings.PIPELINE_STEPS |= {"picky": f"{__name__}.cutting_off"}
+    set_flag(key=Key.IR_VALIDATION_MODE, value="log", reason="test")
+    run = start(count=4)
+    conductor, claims = claimed(run, 3)
+    settings.PIPELINE_LEASE_MS = 100
+    AWAY.clear()
+
+    with connection.execute_wrapper(away):
+        lifecycle.execute_all(conductor, claims)
+
+    assert accepted_irs(run).keys() == {0}
+    assert [building.statuses(run)[f"each[{n}]"] for n in range(4)] == ["completed", "ready", "ready", "ready"]
+    given_back = StepRun.objects.get(map_index=1)
+    assert (given_back.lost_count, given_back.past_attempts[0]["error"]["code"]) == (0, "database-away")
+
+
+AWAY = threading.Event()
+
+
+def cutting_off(context: StepContext) -> StepResult:
+    """From the second item on the database is away from whoever looks for a schema."""
+    if context.item["n"] == 1:
+        stop_listening()
+        AWAY.set()
+    return StepResult(ir={"item": context.item})
+
+
+def away(execute: Any, sql: str, *rest: Any) -> Any:
+    if AWAY.is_set() and IRSchema._meta.db_table in sql:
+        raise OperationalError("the connection is lost")
+    return execute(sql, *rest)
 
 
 def test_those_behind_a_slow_one_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
