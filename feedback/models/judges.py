@@ -16,13 +16,14 @@ METRIC_PREFIX = "judge_"
 FIXED = ("key", "prompt_id", "provider", "model", "temperature", "max_tokens", "compares", "pass_from")
 
 
-@pghistory.track(exclude=["created_at"])
+@pghistory.track(exclude=["created_at", "held_by", "held_until"])
 class Judge(Record):
     """A model with a version of a prompt that rates outputs from 0 to 1.
 
     It is an instrument: once it has judged, what it measures with stays as it is, and another takes another row. Its
     scores are the results of the metric ``metric_key``. ``calibration`` is how well it agreed with reviewers when that
-    was last worked out (``calibrated_at``), as ``pipelines.judging.calibration`` writes it; null before.
+    was last worked out (``calibrated_at``), as ``pipelines.judging.calibration`` writes it; null before. ``held_by`` is
+    the process that works for it, until ``held_until`` at most unless it renews that.
     """
 
     key = models.CharField(
@@ -67,6 +68,8 @@ class Judge(Record):
     )
     calibration = models.JSONField(null=True, blank=True, editable=False)
     calibrated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    held_by = models.UUIDField(null=True, blank=True, editable=False)
+    held_until = models.DateTimeField("at work until", null=True, blank=True, editable=False)
 
     class Meta(Record.Meta):
         constraints = [

@@ -24,5 +24,7 @@ def save_judge(judge: Judge) -> Judge:
     if judge.provider not in provider_names():
         fault = f"There is no such provider. Known are {', '.join(provider_names())}."
         raise InvalidInput(fault, errors=[{"path": "/provider", "message": fault}])
+    if kept is not None:
+        judge.held_by, judge.held_until = kept.held_by, kept.held_until
     judge.save()
     return judge

@@ -1,21 +1,20 @@
 """A judge's work, within limits, from where it was left; and the items of a review queue as its work."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
 
-from django.db import connection
+from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, QuerySet
 
-from config.problems import DomainError
 from feedback.accepted import accepted_answers
 from feedback.models import Judge, Judgement, ReviewItem, ReviewQueue
 from feedback.models.queues import ItemKind
 from pipelines.judging.asking import Subject, ask_judge
 from pipelines.judging.keeping import keep
+from pipelines.judging.lease import alone
 from pipelines.review.content import load_content
 from pipelines.review.reviewed import truth_of
 
@@ -24,12 +23,6 @@ BATCH = 100
 FAILURES_IN_A_ROW = 3
 Outcome = Judgement.Outcome
 Observer = Callable[[Judgement], None]
-
-
-class JudgeBusy(DomainError):
-    """The judge is at work in another process."""
-
-    code = "judge-busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +87,20 @@ def work(
     Raises ``JudgeBusy``.
     """
     in_a_row, began = 0, monotonic()
-    with _alone(judge):
+    with alone(judge) as make_sure:
         for subject in subjects:
             if subject is None:
                 continue
             worked.stopped, worked.gave_up = _why_stop(worked, limits, in_a_row, timedelta(seconds=monotonic() - began))
             if worked.stopped:
                 break
-            judgement = keep(judge, subject, ask_judge(judge, subject))
+            make_sure()
+            verdict = ask_judge(judge, subject)
+            try:
+                judgement = keep(judge, subject, verdict)
+            except IntegrityError:
+                make_sure()
+                raise
             worked.add(judgement)
             in_a_row = in_a_row + 1 if judgement.outcome == Outcome.FAILED else 0
             if observe is not None:
@@ -159,18 +158,3 @@ def _why_stop(worked: Worked, limits: Limits, failures_in_a_row: int, took: time
     if judged and limits.within is not None and took >= limits.within:
         return f"{limits.within.total_seconds():g} seconds have passed. Send it again to go on.", False
     return "", False
-
-
-@contextmanager
-def _alone(judge: Judge) -> Iterator[None]:
-    """One process works for a judge at a time, so that no item is paid for twice. Raises ``JudgeBusy``."""
-    name = f"judge {judge.pk}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
-        if not cursor.fetchone()[0]:
-            raise JudgeBusy(f"The judge {judge.key} is at work elsewhere. Wait until it is done.")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -12,11 +12,13 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from config.ai_providers import read_providers
 from config.canonical import content_hash
+from config.history import changes_of
 from config.models import uuid7
 from feedback import ground_truth
 from feedback.models import Evaluation, Judge, Judgement, ReviewItem, ReviewQueue
@@ -24,7 +26,10 @@ from feedback.models.judges import METRIC_PREFIX
 from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from monitoring.models import TestRun
+from pipelines.judging import lease
 from pipelines.judging.calibration import calibration_report
+from pipelines.judging.lease import JudgeBusy
+from pipelines.judging.making import save_judge
 from pipelines.judging.working import Limits, judge_queue
 from pipelines.models import PipelineRun, PromptData, PromptResult
 from pipelines.review.content import load_content
@@ -33,6 +38,7 @@ from tests.pipelines.building import pipeline
 from tests.pipelines.example_steps import HANDLERS
 from tests.pipelines.model_server import OPENAI, ModelServer, Reply, model_server
 from tests.pipelines.prompting import a_prompt
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 Serve = Callable[..., ModelServer]
@@ -354,23 +360,69 @@ def test_one_process_works_for_a_judge_at_a_time() -> None:
     reviewed(queue, "accept")
     refused: list[str] = []
 
-    def second() -> None:
-        try:
-            call_command("judge", judge="faithful", queue="q", stdout=StringIO(), stderr=StringIO())
-        except CommandError as error:
-            refused.append(str(error))
-        finally:
-            connection.close()
-
     def meanwhile(judgement: Judgement) -> None:
-        other = threading.Thread(target=second)
-        other.start()
-        other.join()
+        connection.close()
+        save_judge(judge)
+        refused.append(elsewhere())
 
     judge_queue(judge=judge, queue=queue, observe=meanwhile)
 
     assert refused == ["The judge faithful is at work elsewhere. Wait until it is done."]
     assert Judgement.objects.count() == 1
+    assert elsewhere() == "", "it is free again"
+    assert {field.name for change in changes_of(judge) for field in change.fields} == {"calibration", "calibrated_at"}
+
+
+def elsewhere() -> str:
+    """Have the judge work in another thread; why it was refused."""
+    refused = [""]
+
+    def work() -> None:
+        try:
+            call_command("judge", judge="faithful", queue="q", stdout=StringIO(), stderr=StringIO())
+        except CommandError as error:
+            refused[0] = str(error)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=work)
+    other.start()
+    other.join()
+    return refused[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_at_work_longer_than_a_lease_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.2)
+    judge, queue = judge_of(provider="echo"), factories.ReviewQueueFactory(key="q")
+    reviewed(queue, "accept")
+    refused = []
+
+    def linger(judgement: Judgement) -> None:
+        seen: set[Any] = set()
+        until(lambda: len(seen) > 3, meanwhile=lambda: seen.add(Judge.objects.get().held_until))
+        refused.append(elsewhere())
+
+    judge_queue(judge=judge, queue=queue, observe=linger)
+
+    assert refused == ["The judge faithful is at work elsewhere. Wait until it is done."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_stood_still_for_longer_than_a_lease_leaves_the_rest_to_who_took_over(serve: Serve) -> None:
+    server = serve(score(0.8))
+    judge, queue = judge_of(), factories.ReviewQueueFactory(key="q")
+    reviewed(queue, "accept", "accept", "accept")
+
+    def stand_still(judgement: Judgement) -> None:
+        Judge.objects.update(held_until=F("created_at"))
+        assert elsewhere() == ""
+
+    with pytest.raises(JudgeBusy, match="was taken over"):
+        judge_queue(judge=judge, queue=queue, observe=stand_still)
+
+    assert Judgement.objects.count() == len(server.bodies) == 3
+    assert Judge.objects.get().held_by is None
 
 
 def evaluated(*titles: str) -> Any:
