@@ -12,7 +12,9 @@ DROP VIEW monitoring_run_cells_v;
 DROP VIEW monitoring_latency_buckets_v;
 DROP FUNCTION monitoring_latency_bucket(double precision);
 """
-UNDO_MARKS = 'DROP FUNCTION monitoring_mark_new(), monitoring_mark_old(), monitoring_mark_both() CASCADE'
+UNDO_MARKS = """
+DROP FUNCTION monitoring_mark_new(), monitoring_mark_old(), monitoring_mark_both(), monitoring_forget_all() CASCADE
+"""
 # Runs that are there already are read from their rows until they are folded.
 BACKLOG = """
 INSERT INTO monitoring_rollupmark (period) SELECT DISTINCT date_trunc('hour', started_at, 'UTC') FROM test_run

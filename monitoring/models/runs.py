@@ -228,7 +228,7 @@ class RunRollup(models.Model):
     tokens_reasoning = models.PositiveBigIntegerField()
     priced = models.PositiveIntegerField()
     unpriced = models.PositiveIntegerField(help_text="Runs that name a model and have no cost.")
-    cost_usd = models.DecimalField(max_digits=20, decimal_places=8)
+    cost_usd = models.DecimalField(max_digits=28, decimal_places=8)
     timed = models.PositiveIntegerField()
     latency_ms = models.FloatField()
     latencies = VectorField(dimensions=BUCKETS, null=True)

@@ -7,9 +7,9 @@
 --   %(slice)s    the coarsest slice of the rollups that tells the groups and filters apart
 --   %(type)s, %(prompt)s, %(model)s   null, or what to narrow to
 --
--- A whole day without a mark is read from its rollup; of other days, each whole unmarked hour from its own; what is
--- left, marked hours and the window's ragged ends, from the runs. OFFSET 0 keeps the planner, who cannot guess how few
--- hours there are, from reading the whole table for them.
+-- Marked hours and the window's ragged ends are read from the runs; the others of a day from its rollup, where it holds
+-- none of those, as today's before the hour under way is first folded; of what days are left, each from the hour's own.
+-- What is LATERAL is asked once an hour: the planner, who cannot guess how few there are, must not read whole tables.
 WITH RECURSIVE marked(period) AS (
     (SELECT m.period FROM monitoring_rollupmark m
      WHERE m.period >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND m.period < %(stop)s::timestamptz
@@ -24,11 +24,15 @@ WITH RECURSIVE marked(period) AS (
     UNION
     SELECT date_trunc('hour', ragged, 'UTC') FROM unnest(ARRAY[%(start)s::timestamptz, %(stop)s::timestamptz]) ragged
     WHERE ragged <> date_trunc('hour', ragged, 'UTC')
+), stale AS MATERIALIZED (
+    SELECT u.period FROM unfolded u, LATERAL (
+        SELECT FROM monitoring_runrollup v WHERE v.grain = 'hour' AND v.slice = 'all' AND v.period = u.period LIMIT 1
+    ) outdated
 ), days AS MATERIALIZED (
     SELECT
         day AS start, day + interval '24 hours' AS stop,
         NOT %(by_hour)s AND day >= %(start)s::timestamptz AND day + interval '24 hours' <= %(stop)s::timestamptz
-        AND NOT EXISTS (SELECT FROM unfolded u WHERE u.period >= day AND u.period < day + interval '24 hours') AS is_whole
+        AND NOT EXISTS (SELECT FROM stale WHERE period >= day AND period < day + interval '24 hours') AS is_whole
     FROM generate_series(
         date_trunc('day', %(start)s::timestamptz, 'UTC'), %(stop)s::timestamptz - interval '1 microsecond',
         interval '24 hours'
@@ -52,17 +56,21 @@ WITH RECURSIVE marked(period) AS (
         OFFSET 0
     ) r
     UNION ALL
-    SELECT r.period, r.prompt_id, r.model, b.one, {measures}
+    SELECT unfolded.period, r.prompt_id, r.model, r.latencies, {measures}
     FROM unfolded, LATERAL (
-        SELECT * FROM monitoring_run_cells_v v
+        SELECT
+            CASE WHEN %(by)s = 'prompt' THEN v.prompt_id END AS prompt_id,
+            CASE WHEN %(by)s = 'model' THEN v.model END AS model,
+            sum(b.one) AS latencies, {sums}
+        FROM monitoring_run_cells_v v
+        LEFT JOIN monitoring_latency_buckets_v b ON b.bucket = v.bucket
         WHERE v.period >= GREATEST(unfolded.period, %(start)s::timestamptz)
           AND v.period < LEAST(unfolded.period + interval '1 hour', %(stop)s::timestamptz)
-        OFFSET 0
+          AND (%(type)s::text IS NULL OR v.type = %(type)s)
+          AND (%(prompt)s::uuid IS NULL OR v.prompt_id = %(prompt)s::uuid)
+          AND (%(model)s::text IS NULL OR v.model = %(model)s)
+        GROUP BY 1, 2
     ) r
-    LEFT JOIN monitoring_latency_buckets_v b ON b.bucket = r.bucket
-    WHERE (%(type)s::text IS NULL OR r.type = %(type)s)
-      AND (%(prompt)s::uuid IS NULL OR r.prompt_id = %(prompt)s::uuid)
-      AND (%(model)s::text IS NULL OR r.model = %(model)s)
 ), groups AS MATERIALIZED (
     SELECT
         CASE %(by)s

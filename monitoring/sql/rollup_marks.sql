@@ -33,3 +33,15 @@ REFERENCING OLD TABLE AS old_runs NEW TABLE AS new_runs FOR EACH STATEMENT EXECU
 
 CREATE OR REPLACE TRIGGER mark_deleted AFTER DELETE ON test_run
 REFERENCING OLD TABLE AS old_runs FOR EACH STATEMENT EXECUTE FUNCTION monitoring_mark_old();
+
+-- Nothing is told row by row of a table that is emptied, so nothing is left to mark: what is summed goes with it.
+CREATE OR REPLACE FUNCTION monitoring_forget_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM monitoring_runrollup;
+    DELETE FROM monitoring_rollupmark;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER forget_truncated AFTER TRUNCATE ON test_run
+FOR EACH STATEMENT EXECUTE FUNCTION monitoring_forget_all();

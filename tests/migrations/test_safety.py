@@ -9,6 +9,7 @@ from tests.test_project import MAY_POINT_AT, ROOT
 # The linter has no way to see why a step that it refuses is safe.
 SAFE_ALL_THE_SAME = {
     "0009_own_work": "no process that runs the code before it can leave the new column empty, as a trigger fills it",
+    "0014_dear_rollups": "PostgreSQL rewrites no row for more digits before the point, and each value is read as before",
 }
 
 

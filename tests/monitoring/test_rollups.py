@@ -141,6 +141,48 @@ def test_a_run_that_loses_its_prompt_counts_as_one_without() -> None:
 
 
 @pytest.mark.django_db
+def test_the_dearest_runs_are_folded() -> None:
+    dear = Decimal("99999999.99999999")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO test_run (id, created_at, type, status, started_at, summary, model, cost_usd) "
+            "SELECT gen_random_uuid(), now(), 'ai', 'passed', %s, '{}', 'small', %s FROM generate_series(1, 10001)",
+            [BEGAN, dear],
+        )
+
+    fold_marked()
+
+    assert not RollupMark.objects.exists()
+    assert report(MARCH, by="model", kind=AI).groups["small"].cost_usd == 10_001 * dear
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("hour", [10, 12])
+def test_a_day_under_way_is_its_rollup_and_what_is_not_folded_yet(hour: int) -> None:
+    ai_run(latency_ms=10)
+    ai_run(BEGAN - timedelta(hours=1), latency_ms=20)
+    fold_marked()
+    ai_run(BEGAN.replace(hour=hour), latency_ms=30)
+
+    found = report(MARCH, by="day", kind=AI).groups["2026-03-02T00:00:00Z"]
+
+    assert (found.count("runs"), found.mean_latency_ms) == (3, 20)
+    assert found.latency_ms(100) == pytest.approx(30, rel=ACCURACY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_table_that_is_emptied_nothing_is_told() -> None:
+    ai_run()
+    fold_marked()
+    ai_run()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE test_run CASCADE")
+
+    assert report(MARCH, by="day", kind=AI).total.count("runs") == 0
+    assert not RollupMark.objects.exists()
+
+
+@pytest.mark.django_db
 def test_periods_without_a_run_are_there() -> None:
     ai_run()
 
