@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 DUTY_EVERY = 60.0  # seconds
 MOST_ALERTS = 200
 MOST_TOLD = 50
+NEWS_FOR = timedelta(days=1)
+TURN_S = 10.0
+"""How long alerts, and then the webhook, may keep a worker's other duties waiting at a time."""
 TIME_LIMIT_MS = 5_000
 WEBHOOK_TIMEOUT_S = 5.0
 LIMIT_TIME = "SELECT set_config('statement_timeout', %s, true)"
@@ -70,16 +73,16 @@ def open_firings() -> QuerySet[AlertFiring]:
     return AlertFiring.objects.filter(alert=OuterRef("pk"), ended_at=None)
 
 
-def check_all(alerts: Iterable[Alert] | None = None) -> Iterator[Looked]:
-    """Look at these alerts, or at all that are on (200 at most), each in a transaction of its own.
+def check_all(*, waits: bool = False) -> Iterator[Looked]:
+    """Look at all alerts that are on (200 at most), each in a transaction of its own.
 
-    One that another process looks at now is left out; one whose figure can't be had does not keep the others waiting.
+    One that another process looks at now is left out, unless this one ``waits``. One whose figure can't be had does not
+    keep the others waiting.
     """
-    if alerts is None:
-        _end_what_is_off()
-    for alert in Alert.objects.filter(is_enabled=True)[:MOST_ALERTS] if alerts is None else alerts:
+    _end_what_is_off()
+    for alert in Alert.objects.filter(is_enabled=True)[:MOST_ALERTS]:
         try:
-            looked = _look(alert)
+            looked = _look(alert, waits=waits)
         except DatabaseError as error:
             logger.warning("alert %s could not be looked at: %s", alert.name, _line(error))
             yield Looked(alert, fault="Its figure could not be read in time. Give it a shorter window.")
@@ -89,33 +92,45 @@ def check_all(alerts: Iterable[Alert] | None = None) -> Iterator[Looked]:
 
 
 def check_lately() -> None:
-    """The workers' duty, once a minute while any runs are logged: look at the alerts, and tell the webhook."""
-    if time.monotonic() < _Duty.next_at or not flags.is_on_for_some(flags.Key.PIPELINE_LOGGING_ENABLED):
-        return
-    _Duty.next_at = time.monotonic() + DUTY_EVERY
-    for _ in check_all():
-        pass
+    """The workers' duty, once a minute while any runs are logged: look at the alerts, and tell the webhook.
+
+    What takes longer than ``TURN_S`` goes on at the next turn.
+    """
+    if _Duty.looking is None:
+        if time.monotonic() < _Duty.next_at or not flags.is_on_for_some(flags.Key.PIPELINE_LOGGING_ENABLED):
+            return
+        _Duty.next_at = time.monotonic() + DUTY_EVERY
+        _Duty.looking = check_all()
+    turn_ends = time.monotonic() + TURN_S
+    for _ in _Duty.looking:
+        if time.monotonic() >= turn_ends:
+            return
+    _Duty.looking = None
     tell(settings.ALERT_WEBHOOK)
 
 
 class _Duty:
     next_at = 0.0
+    looking: Iterator[Looked] | None = None
 
 
 def tell(webhook: str) -> int:
     """Tell the webhook of what began and what ended since it was told last; how often it was.
 
-    A message that can't be delivered is sent again with the next look. Nothing is told, or kept for later, without an
-    address.
+    A message that can't be delivered, or not within ``TURN_S``, is sent with the next look, for as long as the alert
+    fires and a day after. Nothing is told without an address.
     """
     if not webhook:
         return 0
-    told = 0
-    for key in AlertFiring.objects.filter(UNTOLD).order_by("id").values_list("pk", flat=True)[:MOST_TOLD]:
+    told, turn_ends = 0, time.monotonic() + TURN_S
+    news = AlertFiring.objects.filter(UNTOLD).exclude(ended_at__lt=Now() - NEWS_FOR)
+    for key in news.order_by("id").values_list("pk", flat=True)[:MOST_TOLD]:
         try:
             told += _tell(webhook, key)
         except (OSError, DomainError) as error:
             logger.warning("the alert webhook could not be told: %s", error)
+            break
+        if time.monotonic() >= turn_ends:
             break
     return told
 
@@ -142,8 +157,9 @@ def _end_what_is_off() -> None:
 
 
 @transaction.atomic
-def _look(alert: Alert) -> Looked | None:
-    locked = Alert.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=alert.pk).first()
+def _look(alert: Alert, *, waits: bool) -> Looked | None:
+    unlocked = Alert.objects.select_for_update(skip_locked=not waits, of=("self",))
+    locked = unlocked.filter(pk=alert.pk, is_enabled=True).first()
     if locked is None:
         return None
     now = database_now()

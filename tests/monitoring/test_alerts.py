@@ -30,6 +30,7 @@ from tests.factories import (
     TestRunFactory,
     UserFactory,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -317,6 +318,49 @@ def test_a_worker_looks_once_a_minute_and_only_while_runs_are_logged(monkeypatch
     assert AlertFiring.objects.get().ended_at is None
 
 
+def test_what_takes_longer_than_a_turn_goes_on_at_the_next(
+    logging_on: None, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, answering: Any
+) -> None:
+    settings.ALERT_WEBHOOK, told = answering()
+    monkeypatch.setattr(alerts._Duty, "next_at", 0.0)
+    monkeypatch.setattr(alerts, "TURN_S", 0.0)
+    for name in "abc":
+        AlertFactory(name=name, no_data="fire")
+
+    seen = []
+    for _ in range(4):
+        alerts.check_lately()
+        seen.append((AlertFiring.objects.count(), len(told)))
+
+    assert seen == [(1, 0), (2, 0), (3, 0), (3, 1)]
+    alerts.tell(settings.ALERT_WEBHOOK)
+    assert [each["alert"] for each in told] == ["a", "b"]
+
+
+def test_one_that_is_switched_off_while_others_are_looked_at_does_not_fire(logging_on: None) -> None:
+    AlertFactory(name="a", no_data="fire")
+    AlertFactory(name="b", no_data="fire")
+
+    looks = check_all()
+    next(looks)
+    Alert.objects.filter(name="b").update(is_enabled=False)
+
+    assert list(looks) == []
+    assert AlertFiring.objects.get().alert.name == "a"
+
+
+def test_a_webhook_that_is_named_later_is_told_no_old_news(answering: Any) -> None:
+    webhook, told = answering()
+    now = timezone.now()
+    old, lately, still = (AlertFiringFactory(began_at=now - 90 * HOUR) for _ in range(3))
+    AlertFiring.objects.filter(pk=old.pk).update(ended_at=now - 25 * HOUR)
+    AlertFiring.objects.filter(pk=lately.pk).update(ended_at=now - 23 * HOUR)
+
+    alerts.tell(webhook)
+
+    assert [each["alert"] for each in told] == [lately.alert.name, still.alert.name]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -471,3 +515,33 @@ def test_many_who_look_at_once_begin_one_firing(logging_on: None) -> None:
         thread.join()
 
     assert AlertFiring.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_waits_for_who_looks_already(logging_on: None) -> None:
+    alert = AlertFactory(no_data="fire")
+    found: list[tuple[int, str]] = []
+
+    def look() -> None:
+        try:
+            found.append(run_command())
+        finally:
+            connection.close()
+
+    command = threading.Thread(target=look)
+    with transaction.atomic():
+        Alert.objects.select_for_update().get(pk=alert.pk)
+        command.start()
+        until(_somebody_waits)
+    command.join()
+
+    assert [code for code, _ in found] == [1]
+    assert "1 of 1 alerts fire" in found[0][1]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])

@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 "PIPELINE_LOGGING_ENABLED on --reason …",
                 returncode=BAD_INPUT,
             )
-        looked = list(check_all())
+        looked = list(check_all(waits=True))
         for each in looked:
             self.stdout.write(json.dumps(_as_json(each)) if options["json"] else _as_line(each))
         tell(webhook)
