@@ -1,7 +1,7 @@
 """What every admin page shares: JSON shown and edited with care, badges, links between rows, refusals in words."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn, cast
 
@@ -203,10 +203,16 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
         return RecordChangeList
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """The declared ones, with each field of JSON or code that cannot be edited here replaced by its shown form."""
+        """The declared ones, with each field of JSON or code that cannot be edited here replaced by its shown form.
+
+        A row that is yet to be made has nothing to show but what is typed.
+        """
         fieldsets = super().get_fieldsets(request, obj)
-        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        fixed = set(super().get_readonly_fields(request, obj)) if may_edit else {*self.json_fields, *self.code_fields}
+        fixed = set(super().get_readonly_fields(request, obj))
+        if obj is None:
+            return [(title, {**options, "fields": _without(fixed, options)}) for title, options in fieldsets]
+        if not self.has_change_permission(request, obj):
+            fixed = {*self.json_fields, *self.code_fields}
         return [
             (title, {**options, "fields": [self._readable(name) if name in fixed else name for name in _flat(options)]})
             for title, options in fieldsets
@@ -438,3 +444,7 @@ def _shown(name: str) -> str:
 
 def _flat(options: Mapping[str, Any]) -> list[Any]:
     return [name for line in options["fields"] for name in (line if isinstance(line, list | tuple) else [line])]
+
+
+def _without(names: Collection[Any], options: Mapping[str, Any]) -> list[Any]:
+    return [name for name in _flat(options) if name not in names]

@@ -134,6 +134,24 @@ def test_a_text_is_checked_as_saving_it_would(client: Client, boss: User) -> Non
     assert found["picture"] == ""
 
 
+def test_problems_come_in_the_order_of_their_lines(client: Client, boss: User) -> None:
+    steps()
+    nodes = [{"key": "a", "stepVersionId": "emit@1"}] * 2 + [{"key": "b", "stepVersionId": "emit@1", "retires": 2}]
+    text = json.dumps({"nodes": nodes}, indent=2)
+
+    lines = [fault["line"] for fault in check(client, text).json()["problems"]]
+
+    assert len(lines) == 2
+    assert lines == sorted(lines)
+
+
+def test_a_version_yet_to_be_made_shows_nothing_that_it_has_not(client: Client, boss: User) -> None:
+    page = page_of(client, reverse("admin:pipelines_pipelineversion_add"))
+
+    assert 'name="dag"' in page
+    assert all(label not in page for label in ("Runs of this version", "Created at", "Is active"))
+
+
 def test_a_sound_text_is_drawn(client: Client, boss: User) -> None:
     steps()
     node = {"key": "a", "stepVersionId": "emit@1", "condition": f'"{SCRIPT}" == "x"'}

@@ -59,6 +59,7 @@ class SchemaEditor {
     show(problems, summary) {
         this.problems = problems;
         this.current = -1;
+        if (problems.length || this.area.value !== this.area.defaultValue) this.replaceRefusal();
         this.status.textContent = summary;
         this.area.setAttribute("aria-invalid", String(problems.some((each) => each.severity === "error")));
         const lines = this.area.value.split("\n");
@@ -66,6 +67,15 @@ class SchemaEditor {
         for (const each of problems) byLine.set(each.line, [...(byLine.get(each.line) ?? []), each]);
         this.marks.replaceChildren(...[...byLine.values()].map((here) => this.mark(here, lines[here[0].line - 1] ?? "")));
         this.list.replaceChildren(...problems.map((each) => this.entry(each)));
+    }
+
+    // What the server found when it refused to save is the same list, and is not true any more once the text changes.
+    replaceRefusal() {
+        const refusal = document.getElementById(`${this.area.id}_error`);
+        if (!refusal) return;
+        const described = this.area.getAttribute("aria-describedby").split(" ");
+        this.area.setAttribute("aria-describedby", described.filter((id) => id !== refusal.id).join(" "));
+        refusal.remove();
     }
 
     mark([problem, ...more], line) {

@@ -14,7 +14,7 @@ DAG_TEXT = Limits(max_bytes=1_000_000, max_depth=100, max_values=60_000)
 
 
 def dag_problems(text: str) -> tuple[Graph | None, list[Problem]]:
-    """The graph that a text spells, None where it spells none, and every fault that saving it would meet."""
+    """The graph that a text spells, None where it spells none, and every fault that saving it would meet, by line."""
     try:
         dag = parse_json(text, DAG_TEXT)
     except JsonFault as fault:
@@ -22,7 +22,8 @@ def dag_problems(text: str) -> tuple[Graph | None, list[Problem]]:
     try:
         return check_dag(dag), []
     except InvalidDag as error:
-        return None, place_findings(text, [_finding(each) for each in error.errors])
+        found = place_findings(text, [_finding(each) for each in error.errors])
+        return None, sorted(found, key=lambda problem: (problem.line, problem.column))
 
 
 def as_json(problems: list[Problem]) -> list[dict[str, Any]]:
