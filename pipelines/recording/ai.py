@@ -25,7 +25,6 @@ FIGURES = {
     "tokensCached": "tokens_cached",
     "tokensReasoning": "tokens_reasoning",
 }
-MOST_DOLLARS = 10**8
 
 
 def judge(item: Item, known: Known, mode: Mode) -> Verdict | None:
@@ -96,8 +95,7 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
 def _listed_cost(item: Item, known: Known, day: date) -> Decimal | None:
     """What the table of prices says that the run cost; None where it or the tokens are not known."""
     price = price_among(known.prices.get(item.get("provider") or "", ()), models=models_of(item), on=day)
-    cost = cost_of(Counts(**{column: _whole(item.get(name)) for name, column in FIGURES.items()}), price)
-    return cost if cost is not None and cost < MOST_DOLLARS else None
+    return cost_of(Counts(**{column: _whole(item.get(name)) for name, column in FIGURES.items()}), price)
 
 
 def _prompt_data(item: Item) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from config.problems import InvalidInput
 from ir_schemas.artifacts import Mode
 from ir_schemas.validation import CompiledSchema, Limits, compile_schema
 from monitoring import flags
+from pipelines.ai.prices import priced_names
 from pipelines.models import (
     AIProcess,
     AIPrompt,
@@ -125,10 +126,10 @@ def look_up(items: Iterable[Mapping[str, Any]]) -> Known:
 
 
 def models_of(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """The model that answered; and the one that was asked, which spans tell apart from it."""
+    """The names to price it by: of the model that answered, and of the one that was asked, which spans tell apart."""
     asked = (item.get("metadata") or {}).get("request")
     names = (item.get("model"), asked.get("model") if isinstance(asked, dict) else None)
-    return tuple(name for name in names if isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL)
+    return priced_names(*(name for name in names if isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL))
 
 
 def check_references(item: Mapping[str, Any], known: Known) -> None:

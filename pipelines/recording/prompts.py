@@ -29,7 +29,7 @@ def total_usage(calls: Sequence[ModelCall]) -> Usage:
     return Usage(
         tokens_in=total(lambda usage: usage.tokens_in, 0),
         tokens_out=total(lambda usage: usage.tokens_out, 0),
-        total_cost_usd=None if cost is None else str(cost),
+        total_cost_usd=None if cost is None else f"{cost:f}",
         tokens_cached=total(lambda usage: usage.tokens_cached, 0),
         tokens_reasoning=total(lambda usage: usage.tokens_reasoning, 0),
     )

@@ -50,6 +50,11 @@ def test_without_tokens_or_price_there_is_no_cost(known: Counts) -> None:
     assert cost_of(Counts(1, 1), None) is None
 
 
+def test_a_cost_that_no_table_holds_is_unknown() -> None:
+    dear = ModelPrice(input_per_million=Decimal(99_999_999), output_per_million=Decimal(99_999_999))
+    assert cost_of(Counts(2_000_000_000, 0), dear) is None
+
+
 @pytest.mark.django_db
 def test_the_latest_price_that_has_begun_holds_and_the_model_that_answered_goes_first() -> None:
     old = ModelPriceFactory(model="large", effective_from=date(2026, 1, 1))
@@ -64,6 +69,19 @@ def test_the_latest_price_that_has_begun_holds_and_the_model_that_answered_goes_
     assert found(date(2026, 2, 28), "large") == old
     assert found(date(2026, 3, 1), "large-2026-09", "large") == new
     assert found(date(2026, 3, 1), "large-2026-02", "large") == exact
+
+
+@pytest.mark.django_db
+def test_a_dated_version_costs_what_its_model_does_unless_it_has_a_price_of_its_own() -> None:
+    model = ModelPriceFactory(model="large")
+    own = ModelPriceFactory(model="large-2026-01-31")
+
+    def found(*models: str) -> ModelPrice | None:
+        return price_of(provider="provider", models=models)
+
+    assert found("large-20260131") == found("large-2026-02-28") == model
+    assert found("large-2026-01-31") == found("large-2026-02-28", "large-2026-01-31") == own
+    assert found("large-mini-2026-01-31") is found("large-1") is found("large-99999999") is None
 
 
 @pytest.mark.django_db

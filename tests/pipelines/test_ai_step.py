@@ -280,6 +280,19 @@ def test_a_price_begins_on_its_day_and_what_has_none_is_unpriced() -> None:
     assert set(TestRun.objects.values_list("cost_usd", flat=True)) == {None}
 
 
+@pytest.mark.parametrize(("price", "said"), [("0", "0.00000000"), ("0.01", "0.00000007")])
+def test_the_smallest_costs_are_written_as_decimals_too(price: str, said: str) -> None:
+    a_prompt()
+    ModelPriceFactory(
+        provider="echo", model="echo-1", input_per_million=Decimal(price), output_per_million=Decimal(price)
+    )
+
+    run_prompt(script=[{"title": "Swift and sound"}])
+
+    assert TestRun.objects.get().summary["totalCostUsd"] == said
+    assert TestRun.objects.get().cost_usd == Decimal(said)
+
+
 def test_an_equal_question_is_not_asked_again_where_the_node_says_cache() -> None:
     prompt = a_prompt(schema=TITLE)
     cached = {"node": {"cache": True}, "script": [{"title": "Swift"}]}

@@ -207,6 +207,7 @@ def test_a_run_that_tells_no_cost_has_that_of_the_table_of_prices_on_its_day() -
         ai_run("tokens unknown", **{**spent, "tokensOut": None}, costUsd=None),
         ai_run("another model", **{**spent, "model": "new"}, costUsd=None),
         ai_run("asked", **{**spent, "model": "small-0228"}, costUsd=None, metadata={"request": {"model": "small"}}),
+        ai_run("a dated version", **{**spent, "model": "small-2026-02-28"}, costUsd=None),
     ]
 
     verdicts = signed_in().post("/api/ai-runs", {"items": items}).json()["results"]
@@ -220,9 +221,10 @@ def test_a_run_that_tells_no_cost_has_that_of_the_table_of_prices_on_its_day() -
         "tokens unknown": None,
         "another model": None,
         "asked": 2,
+        "a dated version": 2,
     }
     assert costs["on its day"].summary["totalCostUsd"] == "4.00000000"
-    assert {key for key, run in costs.items() if "costFrom" in run.summary} == {"on its day", "asked"}
+    assert {key for key, run in costs.items() if "costFrom" in run.summary} == {"on its day", "asked", "a dated version"}
     assert PromptResult.objects.get(prompt_data__idempotency_key="on its day").total_cost_usd == 4
 
 
