@@ -1,4 +1,4 @@
-"""AI processes and prompts, what went through them, and what is retrieved for them."""
+"""AI processes and prompts, what went through them, and what it costs."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from pipelines.admin.prompt_activation import activate_page
 from pipelines.ai import template
 from pipelines.ai.activation import activate_prompt, delete_prompt, is_guarded, save_prompt
 from pipelines.ai.prompts import active_prompts
-from pipelines.models import AIProcess, AIPrompt, Embedding, ModelPrice, PromptData, PromptResult
+from pipelines.models import AIProcess, AIPrompt, ModelPrice, PromptData, PromptResult
 
 WHY = "What went through a prompt is evidence, so nobody can change it here."
 
@@ -252,30 +252,3 @@ class ModelPriceAdmin(BaseAdmin):
     def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
         obj.source = ModelPrice.Source.MANUAL
         super().save_model(request, obj, form, change)
-
-
-@admin.register(Embedding)
-class EmbeddingAdmin(ReadOnlyAdmin):
-    why_read_only = "A vector is computed from its text; store the text again to change it."
-    list_display = ("ref_id", "namespace", "ref_type", "model", "native_dim", "content", "created_at")
-    list_filter = ("namespace", "ref_type", "model")
-    search_fields = ("namespace", "ref_type", "ref_id", "content")
-    fields = (
-        "namespace",
-        "ref_type",
-        "ref_id",
-        "content",
-        "model",
-        "native_dim",
-        "begins_with",
-        "metadata",
-        "created_at",
-    )
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("vector")
-
-    @admin.display(description="Vector")
-    def begins_with(self, obj: Embedding) -> str:
-        numbers = ", ".join(f"{number:.4f}" for number in list(obj.vector)[:8])
-        return f"{numbers}, … ({len(obj.vector):,} numbers)"

@@ -17,7 +17,7 @@ from pipelines.admin.operating.starting import start_page
 from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
 from pipelines.admin.versions.page import pipeline_page, version_page
-from pipelines.ai.config import PROMPT_HANDLER, config_faults
+from pipelines.ai.config import PROMPT_HANDLER, config_faults, template_faults
 from pipelines.definitions import activate_version, change_version, create_version, delete_version
 from pipelines.gates import guards_version
 from pipelines.models import (
@@ -194,7 +194,7 @@ class StepVersionForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         config = cleaned.get("default_config")
         if cleaned.get("handler") == PROMPT_HANDLER and isinstance(config, dict):
-            for fault in config_faults(config):
+            for fault in config_faults(config) or template_faults(config):
                 self.add_error("default_config", fault)
         return cleaned
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from config.ai_providers import BUILT_IN
 from ir_schemas.validation import CompiledSchema, compile_schema
+from pipelines.ai.template import TemplateFault, check
 from pipelines.steps.contract import StepError
 
 MAX_ERRORS = 5
@@ -68,6 +69,21 @@ def config_faults(config: Mapping[str, Any]) -> list[str]:
     """What is wrong with a config, each with its place. The prompt may be missing: a node can name it later."""
     report = _compiled().validate({"prompt": "any", **config}, max_errors=MAX_ERRORS)
     return [f"{error.path or '/'}: {error.message}" for error in report.errors]
+
+
+def template_faults(config: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the templates in a config that is as its schema says, each with its place and line."""
+    retrieve = config.get("retrieve") or {}
+    templates = {"/system": config.get("system", ""), "/retrieve/query": retrieve.get("query", "")}
+    return [fault for place, source in templates.items() for fault in _faults(place, source)]
+
+
+def _faults(place: str, source: str) -> list[str]:
+    try:
+        check(source)
+    except TemplateFault as fault:
+        return [f"{place}: {fault}"]
+    return []
 
 
 def _whole(number: float | None) -> int | None:

@@ -79,6 +79,8 @@ def converse(context: StepContext, *, otherwise: Contract | None = None) -> Step
     """
     config = read_config(context.params)
     version, contract, values, found = _material(config, context, otherwise)
+    if config.retrieval is not None and not found:
+        context.reporter.log(f"Nothing was retrieved: the namespace {config.retrieval.namespace!r} has no text for it.")
     messages = _messages(config, version, values)
     try:
         asked = provider(config.provider)

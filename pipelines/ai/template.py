@@ -4,12 +4,13 @@ Unlike HubL, what is not there is an error: a prompt with a hole in it would be 
 """
 
 import copy
+import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from typing import Any, cast
 
 import jinja2
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, Undefined
 from jinja2.runtime import Context
 
 from config.texts import storable
@@ -20,6 +21,9 @@ from pipelines.hubspot.limits import HublLimitError, budget, spending
 MAX_TEMPLATE_CHARACTERS = 200_000
 MAX_PROMPT_CHARACTERS = 1_000_000
 TAKE_UNDEFINED = frozenset({"default", "d"})
+MAX_NAMES_TOLD = 10
+SOURCE = "<template>"
+"""What Jinja calls a template that comes from no file."""
 
 # What a template's own operations may raise; anything else is a defect of ours and stays visible.
 _FAULTS = (
@@ -79,14 +83,27 @@ def _compiled(source: str) -> jinja2.Template:
     return jinja2.Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
 
 
+class _Missing(StrictUndefined):
+    """What is not there, and in what it was looked for."""
+
+    @property
+    def _undefined_message(self) -> str:
+        name, held = self._undefined_name, self._undefined_obj
+        if self._undefined_hint or not isinstance(held, dict):
+            return super()._undefined_message
+        names = [str(key) for key in held]
+        told = ", ".join(names[:MAX_NAMES_TOLD]) + (", …" if len(names) > MAX_NAMES_TOLD else "")
+        return f"there is no {name!r} in an object {f'that has {told}' if told else 'that has nothing'}"
+
+
 class _PromptEnvironment(HublEnvironment):
     """Plain Jinja behind HubL's walls, strict about what is not there."""
 
     def __init__(self) -> None:
         super().__init__()
         tables = cast(Any, self)
-        tables.undefined = StrictUndefined
-        tables.loader = None
+        tables.undefined = _Missing
+        tables.loader = BaseLoader()
         tables.finalize = lambda value: budget().emit(text_of(_there(value)))
         tables.extensions.pop(HublTags.identifier)
         tables.filters = {name: _strict(name, function) for name, function in self.filters.items()}
@@ -118,8 +135,14 @@ def _there(value: Any) -> Any:
 
 
 def _describe(fault: BaseException) -> str:
+    """What went wrong, and in which line where one is to blame."""
     if isinstance(fault, jinja2.TemplateSyntaxError):
         return f"line {fault.lineno}: {fault.message}"
     if isinstance(fault, RecursionError | MemoryError | SyntaxError):
         return "the template nests too deeply or calls itself without end"
-    return str(fault) or type(fault).__name__
+    said = str(fault) or type(fault).__name__
+    if isinstance(fault, TemplateNotFound):
+        said = "there are no other templates to take in"
+    # Jinja has these frames name the lines of the template.
+    lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == SOURCE]
+    return f"line {lines[-1]}: {said}" if lines else said

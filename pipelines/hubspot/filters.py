@@ -25,6 +25,7 @@ from pipelines.hubspot.limits import MAX_RANGE, MAX_VALUE_CHARACTERS, MAX_VALUE_
 _JINJA: dict[str, Any] = {**JINJA_FILTERS}
 _JINJA_TESTS: dict[str, Any] = {**JINJA_TESTS}
 _MAX_WIDTH = 1_000
+_WIDEST_INDENT = 8
 _UNSAFE_SCHEME = re.compile(r"^[\s\x00-\x1f]*(?:javascript|vbscript|data\s*:\s*text/html)", re.IGNORECASE)
 _SCRIPTED = re.compile(
     r"<(script|iframe|object|embed)\b.*?(?:</\1\s*>|\Z)|\son[a-z]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)",
@@ -160,6 +161,11 @@ def _set_operation(keep: Callable[[Any, list[Any]], bool]) -> Callable[[Any, Any
     return operate
 
 
+def _to_json(value: Any, indent: int | None = None) -> str:
+    spaces = None if indent is None else min(max(int(indent), 0), _WIDEST_INDENT)
+    return json.dumps(value, ensure_ascii=False, default=text_of, indent=spaces)
+
+
 def _md5(value: Any) -> str:
     return hashlib.md5(text_of(value).encode(), usedforsecurity=False).hexdigest()
 
@@ -198,7 +204,7 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "sanitize_html": sanitize_html,
     "split": split,
     "string": text_of,
-    "tojson": lambda value: json.dumps(value, ensure_ascii=False, default=text_of),
+    "tojson": _to_json,
     "trim": lambda value: text_of(value).strip(),
     "unescape_html": lambda value: html.unescape(text_of(value)),
     "union": lambda values, others: [*_as_list(values), *_as_list(others)],

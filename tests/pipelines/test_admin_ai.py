@@ -15,15 +15,17 @@ from pipelines.executors import inline
 from pipelines.models import (
     AIProcess,
     AIPrompt,
+    Embedding,
     PipelineDefinition,
     PipelineRun,
     PipelineVersion,
     PromptData,
     PromptResult,
     StepDefinition,
+    StepLog,
 )
-from tests.factories import AIPromptFactory, PromptDataFactory, PromptResultFactory
-from tests.pipelines.prompting import TITLE
+from tests.factories import AIPromptFactory, EmbeddingFactory, PromptDataFactory, PromptResultFactory
+from tests.pipelines.prompting import TITLE, a_prompt, run_prompt
 
 pytestmark = pytest.mark.django_db
 
@@ -108,13 +110,21 @@ def test_a_prompt_that_has_been_asked_keeps_its_words(client: Client, boss: User
     assert "Add the next version" in page(client, AIPrompt, prompt.pk)
 
 
-def test_a_config_that_cannot_be_used_is_not_saved(client: Client, boss: User) -> None:
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ('{"topK": 3}', "topK"),
+        ('{"system": "a\\n{% if %}"}', "/system: line 2"),
+        ('{"retrieve": {"namespace": "a", "query": "{{ b|c }}"}}', "/retrieve/query: line 1"),
+    ],
+)
+def test_a_config_that_cannot_be_used_is_not_saved(client: Client, boss: User, config: str, said: str) -> None:
     step = StepDefinition.objects.create(key="ask", name="Ask")
-    fields = {"step": step.pk, "version": 1, "handler": "prompt", "default_config": '{"topK": 3}'}
+    fields = {"step": step.pk, "version": 1, "handler": "prompt", "default_config": config}
 
     answer = client.post(reverse("admin:pipelines_stepversion_add"), fields)
 
-    assert "topK" in str(answer.context["adminform"].form.errors["default_config"])
+    assert said in str(answer.context["adminform"].form.errors["default_config"])
 
 
 def test_cost_and_tokens_are_shown_and_what_is_unknown_is_said(client: Client, boss: User) -> None:
@@ -136,3 +146,37 @@ def test_cost_and_tokens_are_shown_and_what_is_unknown_is_said(client: Client, b
     assert "unpriced" in page(client, PromptResult, unknown.pk)
     assert "unknown" in page(client, PromptResult, unknown.pk)
     assert "$3.00" in page(client, PromptResult, whole.pk)
+
+
+def test_a_text_is_added_and_changed_and_prompts_are_shown_it(client: Client, boss: User, logging_on: None) -> None:
+    fields = {"namespace": "harbour", "ref_type": "note", "ref_id": "sails"}
+    text = add(client, Embedding, **fields, content="Rice boils for ten minutes.")
+    elsewhere = EmbeddingFactory(namespace="harbour", ref_type="note", ref_id="other")
+    a_prompt("{{ context|join }} Name {{ inputs.subject }}.")
+    retrieve = {"namespace": "harbour", "query": "sails of {{ inputs.subject }}", "topK": 1}
+
+    url = page_url(Embedding, "change", text.pk)
+    assert client.post(url, {**fields, "content": "A boat with sails is fast."}).status_code == 302
+    run_prompt(retrieve=retrieve)
+
+    assert PromptData.objects.get().prompt == "A boat with sails is fast. Name a boat."
+    assert "Its vector was made elsewhere" in page(client, Embedding, elsewhere.pk)
+    assert client.post(page_url(Embedding, "delete", text.pk), {"post": "yes"}).status_code == 302
+    run_prompt(retrieve=retrieve)
+    assert "Nothing was retrieved: the namespace 'harbour'" in StepLog.objects.get().message
+
+
+@pytest.mark.parametrize(
+    ("ref_id", "content", "said"),
+    [("sails", "Another.", "Change that one"), ("oars", "… !", "no words"), ("oars", "", "required")],
+)
+def test_a_text_that_could_not_be_found_is_not_kept(
+    client: Client, boss: User, ref_id: str, content: str, said: str
+) -> None:
+    fields = {"namespace": "harbour", "ref_type": "note"}
+    add(client, Embedding, **fields, ref_id="sails", content="A boat with sails is fast.")
+
+    errors = add(client, Embedding, **fields, ref_id=ref_id, content=content)
+
+    assert said in str(errors)
+    assert Embedding.objects.count() == 1

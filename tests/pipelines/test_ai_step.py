@@ -256,7 +256,11 @@ def test_a_name_means_the_active_version_and_a_number_that_one() -> None:
         ({"topK": 3}, "prompt-config-invalid", "topK"),
         ({"repairAttempts": 99}, "prompt-config-invalid", "/repairAttempts"),
         ({"provider": "nobody"}, "provider-unknown", "echo"),
-        ({"system": "{{ inputs.nothing }}"}, "prompt-template-failed", "'dict object' has no attribute 'nothing'"),
+        (
+            {"system": "Be\n{{ inputs.nothing }}"},
+            "prompt-template-failed",
+            "The template system can't be rendered: line 2: there is no 'nothing' in an object that has subject.",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_place(config: dict[str, Any], code: str, said: str) -> None:

@@ -18,6 +18,8 @@ VALUES: dict[str, Any] = {"inputs": {"name": "Ada", "items": [1, 2]}, "context":
         ("{% for note in context %}- {{ note }}\n{% endfor %}", "- first\n- second\n"),
         ("{{ inputs }}", '{"name": "Ada", "items": [1, 2]}'),
         ("{{ inputs['items']|tojson }}", "[1, 2]"),
+        ("{{ [1]|tojson(indent=10**9) }}", "[\n        1\n]"),
+        ("{{ inputs|tojson(indent=1) }}", '{\n "name": "Ada",\n "items": [\n  1,\n  2\n ]\n}'),
         ("{{ missing|default('none') }}, {{ inputs.age is defined }}", "none, false"),
         ("{% if inputs.age is defined %}{{ inputs.age }}{% endif %}", ""),
         ("{% macro loud(word) %}{{ word|upper }}{% endmacro %}{{ loud(inputs.name) }}", "ADA"),
@@ -49,6 +51,23 @@ def test_a_prompt_is_rendered(source: str, text: str) -> None:
 def test_what_is_missing_is_an_error_that_names_it(source: str) -> None:
     with pytest.raises(TemplateFault, match="missing"):
         render(source, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("a\n{{ inputs.age }}", "line 2: there is no 'age' in an object that has name, items"),
+        ("{% macro a() %}\n\n{{ none_such }}{% endmacro %}\n{{ a() }}", "line 3: 'none_such' is undefined"),
+        ("a\nb\n{{ range(10**9) }}", "line 3: range() gives more than 1,000 numbers"),
+        ("\n{% include 'settings.py' %}", "line 2: there are no other templates to take in"),
+        ("{{ {}.age }}", "line 1: there is no 'age' in an object that has nothing"),
+    ],
+)
+def test_what_fails_while_it_is_rendered_says_in_which_line(source: str, reason: str) -> None:
+    with pytest.raises(TemplateFault) as fault:
+        render(source, VALUES)
+
+    assert str(fault.value) == reason
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,11 @@ def test_a_run_that_tells_no_cost_has_that_of_the_table_of_prices_on_its_day() -
         "a dated version": 2,
     }
     assert costs["on its day"].summary["totalCostUsd"] == "4.00000000"
-    assert {key for key, run in costs.items() if "costFrom" in run.summary} == {"on its day", "asked", "a dated version"}
+    assert {key for key, run in costs.items() if "costFrom" in run.summary} == {
+        "on its day",
+        "asked",
+        "a dated version",
+    }
     assert PromptResult.objects.get(prompt_data__idempotency_key="on its day").total_cost_usd == 4
 
 
