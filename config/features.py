@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 REVIEW = "REVIEW_ENABLED"
@@ -21,9 +21,3 @@ def is_open(request: HttpRequest, name: str) -> bool:
     if name not in known:
         known[name] = is_on(name, request.user)
     return known[name]
-
-
-def require(name: str, user: Any = None) -> None:
-    """Raises ``Http404``, as if there were nothing here, while the feature is off."""
-    if not is_on(name, user):
-        raise Http404("There is nothing here.")

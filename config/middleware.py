@@ -1,23 +1,25 @@
 """What holds for every request, before and after its view."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import AuthenticationFailed
 
 from config import features
 from config.authentication import ApiKeyAuthentication
-from config.error_handlers import api_not_found
 
 # The admin's Alpine evaluates expressions and its components carry inline styles.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
+# Addresses that no route has and, with a slash to follow, could have.
+NOWHERE = {"/api/": "/api/nothing-here", "/admin/": "/admin/nothing-here"}
 
 
 class ContentSecurityPolicyMiddleware:
@@ -33,7 +35,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 class ClosedRoutesMiddleware:
-    """Answers as an address that leads nowhere does, whatever the method, to those for whom the route is closed.
+    """Has a route that is closed for who asks lead nowhere: the answer is that to an address that there never was.
 
     ``settings.CLOSED_ROUTES`` says which flag opens which addresses. Who asks, by session or key, is found out only
     where the flag has rules.
@@ -44,12 +46,11 @@ class ClosedRoutesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        flag = next((flag for prefix, flag in settings.CLOSED_ROUTES.items() if path.startswith(prefix)), None)
-        if flag is None or _is_open(request, flag):
-            return self.get_response(request)
-        if path.startswith("/api/"):
-            return api_not_found(request)
-        raise Http404
+        # Whatever completes an address by its last slash would tell that there is one.
+        flag = next((flag for begin, flag in settings.CLOSED_ROUTES.items() if re.match(begin, f"{path}/")), None)
+        if flag is not None and not _is_open(request, flag):
+            request.path_info = NOWHERE["/api/" if path.startswith("/api/") else "/admin/"]
+        return self.get_response(request)
 
 
 def _is_open(request: HttpRequest, flag: str) -> bool:

@@ -227,6 +227,7 @@ TRUTH_RULE = "pipelines.review.truth_rules.begin_check"
 ALERT_WEBHOOK: str = value("ALERT_WEBHOOK")
 if ALERT_WEBHOOK and not ALERT_WEBHOOK.startswith(("http://", "https://")):
     raise ImproperlyConfigured("ALERT_WEBHOOK must be an http or https address.")
+# How their addresses begin, as regular expressions, and the flag that opens them
 CLOSED_ROUTES = {
     "/api/monitoring/": "MONITORING_API_ENABLED",
     "/admin/monitoring/alert": "MONITORING_API_ENABLED",
@@ -235,6 +236,7 @@ CLOSED_ROUTES = {
     "/api/review-items": "REVIEW_ENABLED",
     "/api/review-assignments": "REVIEW_ENABLED",
     "/api/review-answers": "REVIEW_ENABLED",
+    "/api/review-feedback/([^/]+/)?curate": "REVIEW_ENABLED",
     "/api/ground-truth": "REVIEW_ENABLED",
     "/api/judge": "REVIEW_ENABLED",
     "/api/evaluations": "REVIEW_ENABLED",

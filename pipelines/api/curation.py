@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config import features
 from config.permissions import holds
 from feedback.api.ground_truth import GroundTruthSerializer
 from feedback.models import ReviewFeedback
@@ -38,11 +37,6 @@ class CuratingView(APIView):
     """For curators."""
 
     permission_classes = (holds(CURATE),)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Its address begins as that of the legacy reads, which no flag closes, so it closes itself."""
-        features.require(features.REVIEW, request.user if request.user.is_authenticated else None)
-        super().initial(request, *args, **kwargs)
 
 
 class CurateView(CuratingView):
