@@ -37,14 +37,16 @@ class ReviewFeedbackViewSet(CreateModelMixin, ReadOnlyModelViewSet[ReviewFeedbac
         is_on = asks_for_more and features.is_on(features.REVIEW, self.request.user)
         return ReviewFeedbackFilter if is_on else LegacyReviewFeedbackFilter
 
-    @property
-    def allowed_methods(self) -> list[str]:
-        """The reads are as old as other software that knows them, so their headers stay what they were, too.
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """The reads are as old as other software that knows them, so ``Allow`` stays what it was while review is off.
 
-        Nor does a ``POST`` that is refused name itself.
+        With it on, too, where they are read and where a ``POST`` is refused.
         """
-        is_told = self.request.method not in ("GET", "HEAD", "POST")
-        return [name for name in super().allowed_methods if is_told or name != "POST"]
+        given = super().finalize_response(request, response, *args, **kwargs)
+        allowed = [name for name in given.headers.get("Allow", "").split(", ") if name != "POST"]
+        if request.method in ("GET", "HEAD", "POST") or not features.is_on(features.REVIEW, request.user):
+            given.headers["Allow"] = ", ".join(allowed)
+        return given
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """No flag closes the address, as the reads are there always; so what is new about it closes itself."""

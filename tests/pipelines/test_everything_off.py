@@ -91,6 +91,16 @@ def test_a_legacy_answer_is_what_it_was_and_writes_nothing(name: str, api: APICl
     assert rows() == before
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_legacy_address_has_the_methods_that_it_always_had(name: str, api: APIClient) -> None:
+    for address in (f"/api/{name}", f"/api/{name}/{EXAMPLES[name]().pk}"):
+        for method in ("get", "head", "post", "put", "patch", "delete", "options"):
+            for client, status in ((api, 200 if method in ("get", "head") else 405), (APIClient(), 401)):
+                given = getattr(client, method)(address)
+                assert (given.status_code, given["Allow"]) == (status, "GET, HEAD, OPTIONS"), (address, method)
+                assert not given.cookies
+
+
 def test_whatever_is_tried_no_new_table_is_written(
     api: APIClient, client: Client, seeded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
