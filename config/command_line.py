@@ -21,7 +21,8 @@ NO_EXTENSION, NOT_ALLOWED = "0A000", "42501"
 
 def run(arguments: list[str]) -> None:
     """Run a command. It ends in words, not in a traceback, where its reader leaves (``| head``), where it is
-    interrupted, and where the database is away or has no tables yet. ``--traceback`` shows what Django would.
+    interrupted, where it was given bytes for a text, and where the database is away or has no tables yet.
+    ``--traceback`` shows what Django would.
     """
     try:
         try:
@@ -36,6 +37,11 @@ def run(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         sys.exit(INTERRUPTED)
+    except UnicodeEncodeError:
+        broken = next((each for each in arguments if not _is_text(each)), None)
+        if broken is None or "--traceback" in arguments:
+            raise
+        sys.exit(f"manage.py: {broken!a} is not UTF-8, so it is no text. Set the terminal to UTF-8 and type it anew.")
     except (EmbeddedPostgresError, ImproperlyConfigured) as error:
         sys.exit(f"manage.py: {error}")
     except DatabaseError as error:
@@ -43,6 +49,11 @@ def run(arguments: list[str]) -> None:
         if remedy is None or "--traceback" in arguments:
             raise
         sys.exit(f"manage.py: {str(error).strip().splitlines()[0]}\n{remedy}")
+
+
+def _is_text(argument: str) -> bool:
+    """Python keeps bytes that are not UTF-8 as half surrogates, which a file's name may have and nothing else."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
 
 
 def _is_unread(descriptor: int) -> bool:

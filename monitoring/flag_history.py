@@ -65,8 +65,14 @@ def _of_rules(events: list[Any], users: dict[str, str]) -> Iterator[Change]:
 
 def _change(event: Any, users: dict[str, str], what: str, before: str, after: str) -> Change:
     told = event.pgh_context.metadata if event.pgh_context else {}
-    why = told.get("reason") or event.reason
-    return Change(event.pgh_created_at, users.get(str(told.get("user")), ""), what, before, after, why)
+    user = str(told.get("user") or "")
+    who = users.get(user, f"user {user}, who is gone") if user else ""
+    return Change(event.pgh_created_at, who, what, before, after, told.get("reason") or _why(event))
+
+
+def _why(event: Any) -> str:
+    """Where nobody gave a reason for the change: rows go by themselves with whom they were for."""
+    return f"gone with the {event.who}" if event.pgh_label == "delete" and hasattr(event, "who") else event.reason
 
 
 def _whom(event: Any, names: dict[str, dict[str, str]]) -> str:

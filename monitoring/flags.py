@@ -21,7 +21,7 @@ from django.db.models import F, Max
 
 from config.problems import InvalidInput, NotFound
 from monitoring.models import FeatureFlag, FlagRule
-from monitoring.models.flags import FlagKey, values_of
+from monitoring.models.flags import MOST_REASON, FlagKey, values_of
 from monitoring.targeting import Rule, Subject, choose
 
 Key = FlagKey
@@ -63,10 +63,12 @@ def decide(
     user_id: int | None = None,
     pipeline_id: uuid.UUID | None = None,
     prompt_id: uuid.UUID | None = None,
+    run_id: uuid.UUID | None = None,
 ) -> Decision:
     """The value in force for these; read from the database at every call, so that a change holds at once."""
     state = state_of(key)
-    return judge(key, state, subject(state, user_id=user_id, pipeline_id=pipeline_id, prompt_id=prompt_id))
+    asked_for = subject(state, user_id=user_id, pipeline_id=pipeline_id, prompt_id=prompt_id, run_id=run_id)
+    return judge(key, state, asked_for)
 
 
 def judge(key: Key, state: State, asked_for: Subject) -> Decision:
@@ -156,21 +158,31 @@ def default(key: Key) -> str:
 
 
 @transaction.atomic
-def set_flag(*, key: Key, value: str, reason: str, user: User | None = None) -> FeatureFlag:
-    """Make ``value`` the live value. Raises ``InvalidInput`` for a value that the flag cannot have."""
+def set_flag(*, key: Key, value: str, reason: str, user: User | None = None, for_all: bool = False) -> FeatureFlag:
+    """Make ``value`` the live value. With ``for_all`` the flag's rules go, so that nobody gets another.
+
+    Raises ``InvalidInput`` for a value that the flag cannot have, and for a reason that is empty or too long.
+    """
     _check_value(key, value)
     with _told(reason, user):
         flag, _ = FeatureFlag.objects.update_or_create(
             key=key, defaults={"value": value, "reason": reason, "updated_by": user}
         )
+        if for_all:
+            _drop_rules(key)
     return flag
 
 
 @transaction.atomic
-def unset_flag(*, key: Key, reason: str, user: User | None = None) -> bool:
-    """Give the environment's default back; rules stay. False where nothing was set live."""
+def unset_flag(*, key: Key, reason: str, user: User | None = None, for_all: bool = False) -> bool:
+    """Give the environment's default back; rules stay, but with ``for_all``. False where nothing was set live.
+
+    Raises as ``set_flag``.
+    """
     with _told(reason, user):
         gone, _ = FeatureFlag.objects.filter(key=key).delete()
+        if for_all:
+            _drop_rules(key)
     return gone > 0
 
 
@@ -188,18 +200,20 @@ def add_rule(
     """Add a rule: last, or at ``position``, where those from there on move down by one.
 
     ``target`` is the user, group, pipeline or prompt that ``who`` says, or a percentage with two decimals at most.
-    Raises ``InvalidInput`` for a value that the flag cannot have, a percentage beyond 0 to 100 and an empty reason.
+    A rule that is there already is given back as it stands. Raises ``InvalidInput`` for a value that the flag cannot
+    have, a percentage beyond 0 to 100, a reason that is empty or too long, and for whom there is a rule already.
     """
     _check_value(key, value)
-    if not reason.strip():
-        raise InvalidInput("Say why: the history of the flag shows the reason.")
     if who == Who.PERCENTAGE and not 0 <= cast(Decimal, target) <= 100:
         raise InvalidInput(f"A percentage is from 0 to 100; {target} is not.")
     rules = FlagRule.objects.filter(key=key)
-    _wait_for_others(key)
-    last = rules.aggregate(last=Max("position"))["last"] or 0
-    place = last + 1 if position is None else max(1, min(position, last + 1))
     with _told(reason, user):
+        _wait_for_others(key)
+        earlier = rules.filter(who=who, **{who.value: target}).first()
+        if earlier is not None:
+            return _same(earlier, value, position)
+        last = rules.aggregate(last=Max("position"))["last"] or 0
+        place = last + 1 if position is None else max(1, min(position, last + 1))
         rules.filter(position__gte=place).update(position=F("position") + 1)
         return FlagRule.objects.create(
             key=key, position=place, who=who, value=value, reason=reason, created_by=user, **{who.value: target}
@@ -207,14 +221,36 @@ def add_rule(
 
 
 @transaction.atomic
-def remove_rule(*, key: Key, position: int, reason: str, user: User | None = None) -> None:
-    """Take the rule away; those below it move up. Raises ``NotFound`` where there is none at that position."""
-    _wait_for_others(key)
+def remove_rule(
+    *, key: Key, position: int, reason: str, user: User | None = None, rule_id: uuid.UUID | None = None
+) -> None:
+    """Take the rule away; those below it move up.
+
+    Raises ``NotFound`` where there is none at that position, or another than ``rule_id``, and ``InvalidInput`` for a
+    reason that is empty or too long.
+    """
     with _told(reason, user):
-        gone, _ = FlagRule.objects.filter(key=key, position=position).delete()
+        _wait_for_others(key)
+        meant = FlagRule.objects.filter(key=key, position=position)
+        gone, _ = (meant.filter(pk=rule_id) if rule_id else meant).delete()
         if not gone:
             raise NotFound(f"{key} has no rule {position}. See its rules with: manage.py flags show {key}")
         FlagRule.objects.filter(key=key, position__gt=position).update(position=F("position") - 1)
+
+
+def _drop_rules(key: str) -> None:
+    _wait_for_others(key)
+    FlagRule.objects.filter(key=key).delete()
+
+
+def _same(earlier: FlagRule, value: str, position: int | None) -> FlagRule:
+    """The rule, as of two for the same ones the second would never count."""
+    if earlier.value == value and position in (None, earlier.position):
+        return earlier
+    raise InvalidInput(
+        f"Rule {earlier.position} of {earlier.key} is for the same and says {earlier.value}. Take it away first: "
+        f'manage.py flags remove-rule {earlier.key} {earlier.position} --reason "why"'
+    )
 
 
 def _check_value(key: Key, value: str) -> None:
@@ -224,7 +260,11 @@ def _check_value(key: Key, value: str) -> None:
 
 
 def _told(reason: str, user: User | None) -> AbstractContextManager[Any]:
-    """Keep why, and who it was, with what the history records."""
+    """Keep why, and who it was, with what the history records. Raises ``InvalidInput`` for a reason that is none."""
+    if not reason.strip():
+        raise InvalidInput("Say why: the history of the flag shows the reason.")
+    if len(reason) > MOST_REASON:
+        raise InvalidInput(f"The reason has {len(reason):,} characters; it may have {MOST_REASON}.")
     who = {"user": user.pk} if user is not None else {}
     return cast(AbstractContextManager[Any], pghistory.context(reason=reason, **who))
 

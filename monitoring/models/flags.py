@@ -11,6 +11,7 @@ from config.models import Record
 
 MODES = ("off", "log", "enforce")
 SWITCH = ("on", "off")
+MOST_REASON = 500
 WRONG_VALUE = "The value must be on or off; for IR_VALIDATION_MODE: off, log or enforce."
 
 
@@ -47,7 +48,7 @@ class FeatureFlag(Record):
 
     key = models.CharField(max_length=40, unique=True, choices=FlagKey)
     value = models.CharField(max_length=20, help_text="on or off; for IR_VALIDATION_MODE: off, log or enforce.")
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it stands as it does.")
+    reason = models.CharField(max_length=MOST_REASON, blank=True, help_text="Why it stands as it does.")
     updated_at = models.DateTimeField(auto_now=True)
     updated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -87,7 +88,7 @@ class FlagRule(Record):
     prompt = models.ForeignKey("pipelines.AIPrompt", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     percentage = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     value = models.CharField(max_length=20)
-    reason = models.CharField(max_length=500, help_text="Why it was made.")
+    reason = models.CharField(max_length=MOST_REASON, help_text="Why it was made.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

@@ -92,6 +92,16 @@ def test_a_server_without_an_extension_is_told_where_to_get_it() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.django_db
+def test_an_argument_that_is_no_text_is_named() -> None:
+    command = start("flags", "explain", "REVIEW_ENABLED", "--user", os.fsdecode(b"\xff"), database=own_database())
+    _, said = command.communicate()
+
+    assert said.startswith("manage.py: '\\udcff' is not UTF-8")
+    assert "Traceback" not in said
+    assert command.returncode == 1
+
+
 @pytest.mark.parametrize("database", ["mysql://root@127.0.0.1/irline", "sqlite:///irline.db", "irline"])
 def test_only_a_postgresql_will_do(database: str) -> None:
     _, said = start("flags", "list", database=database).communicate()

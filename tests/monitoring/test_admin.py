@@ -52,8 +52,35 @@ def test_rules_are_added_and_removed_here(client: Client, boss: User) -> None:
     assert "User ada" in text(client.get(page()))
     assert FlagRule.objects.get().created_by == boss
 
-    assert client.post(page(), {"does": "remove-rule", "rule": "1", "reason": "over"}).status_code == 302
+    fields = {"does": "remove-rule", "rule": f"{FlagRule.objects.get().pk}", "reason": "over"}
+    assert client.post(page(), fields).status_code == 302
     assert not FlagRule.objects.exists()
+
+
+def test_a_rule_that_went_meanwhile_is_not_taken_for_the_one_in_its_place(client: Client, boss: User) -> None:
+    first, second = (
+        add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.USER, target=user, value="on", reason="x")
+        for user in UserFactory.create_batch(2)
+    )
+    fields = {"does": "remove-rule", "rule": f"{first.pk}", "reason": "over"}
+
+    assert [client.post(page(), fields).status_code for _ in range(2)] == [302, 200]
+    assert FlagRule.objects.get() == second
+
+
+def test_a_value_is_set_for_all_by_those_who_may_take_rules_away(client: Client) -> None:
+    clerk = UserFactory(is_staff=True)
+    client.force_login(clerk)
+    box = 'name="for_all"'
+    fields = {"does": "set", "value": "off", "reason": "rollback", "for_all": "on"}
+    add_rule(key=Key.PIPELINE_LOGGING_ENABLED, who=Who.USER, target=clerk, value="on", reason="x")
+
+    for held, stay in (("view_featureflag change_featureflag", 1), ("delete_flagrule", 0)):
+        clerk.user_permissions.add(*Permission.objects.filter(codename__in=held.split()))
+        assert (box in text(client.get(page()))) == (not stay)
+        assert client.post(page(), fields).status_code == 302
+        assert FlagRule.objects.count() == stay
+    assert box not in text(client.get(page()))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +90,7 @@ def test_rules_are_added_and_removed_here(client: Client, boss: User) -> None:
         ({"does": "set", "value": "enforce", "reason": "x"}, "enforce is not one of the available choices"),
         ({"does": "add-rule", "who": "user", "name": "ada", "value": "on", "reason": "x"}, "There is no user"),
         ({"does": "add-rule", "who": "percentage", "name": "many", "value": "on", "reason": "x"}, "is no percentage"),
+        ({"does": "set", "value": "on", "reason": "x" * 501}, "at most 500 characters"),
         ({"does": "remove-rule", "rule": "1", "reason": "x"}, "1 is not one of the available choices"),
     ],
 )
@@ -84,6 +112,7 @@ def test_the_page_says_what_somebody_would_get(client: Client, boss: User) -> No
     assert f"Rule 1, for user {boss.username}." in text(client.get(page(), {"user": boss.username}))
     assert "There is no user &#x27;nobody&#x27;." in text(client.get(page(), {"user": "nobody"}))
     assert "The environment&#x27;s default" in text(client.get(page(), {"user": ""}))
+    assert "Enter a valid UUID" in text(client.get(page(), {"run": "x"}))
 
 
 def test_the_list_names_every_flag_and_leads_to_its_page(client: Client, boss: User) -> None:

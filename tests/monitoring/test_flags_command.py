@@ -1,16 +1,20 @@
 """``manage.py flags``."""
 
 from io import StringIO
+from itertools import count
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
-from monitoring.flags import Key, decide
+from monitoring.flags import Key, decide, state_of
+from monitoring.targeting import bucket
 from tests.factories import AIPromptFactory, PipelineDefinitionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 OPEN = "MONITORING_API_ENABLED"
+RUN = UUID(int=7)
 WHY = ("--reason", "canary")
 
 
@@ -56,6 +60,56 @@ def test_rules_are_added_explained_and_removed() -> None:
     assert "is off: the environment's default" in run("explain", OPEN)
 
 
+def test_for_all_takes_the_rules_away_with_the_value_that_is_set() -> None:
+    for value in ("on", "off"):
+        run("add-rule", OPEN, "percentage:100", value, *WHY)
+        assert f"is {value} for all." in run("set", OPEN, value, "--for-all", *WHY)
+        assert f"is {value}: set live" in run("explain", OPEN, "--run", f"{RUN}")
+
+    run("add-rule", OPEN, "percentage:100", "on", *WHY)
+    run("unset", OPEN, "--for-all", *WHY)
+    assert "is off: the environment's default" in run("explain", OPEN, "--run", f"{RUN}")
+
+
+def test_a_run_draws_its_own_lot() -> None:
+    ada = UserFactory(username="ada")
+    other = next(run_id for run_id in map(UUID, map("{:032x}".format, count())) if lot(run_id) > lot(ada.pk))
+    run("add-rule", OPEN, f"percentage:{lot(ada.pk) / 100 + 0.01:.2f}", "on", *WHY)
+
+    assert "is on: rule 1" in run("explain", OPEN, "--user", "ada")
+    assert "is off: " in run("explain", OPEN, "--user", "ada", "--run", f"{other}")
+
+
+def lot(who: int | UUID) -> int:
+    return bucket(OPEN, f"run:{who}" if isinstance(who, UUID) else f"user:{who}")
+
+
+def test_a_rule_that_is_there_stays_and_another_for_the_same_is_refused() -> None:
+    UserFactory(username="ada")
+    run("add-rule", OPEN, "percentage:5", "on", *WHY)
+
+    for words in (("user:ada", "on"), ("user:ada", "on"), ("user:ada", "on", "--position", "2")):
+        assert "Rule 2 of" in run("add-rule", OPEN, *words, *WHY)
+    for words in (("user:ada", "off"), ("user:ada", "on", "--position", "1")):
+        with pytest.raises(CommandError, match="Rule 2 of MONITORING_API_ENABLED is for the same and says on"):
+            run("add-rule", OPEN, *words, *WHY)
+    assert [rule.value for rule in state_of(OPEN).rules] == ["on", "on"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_history_of_a_user_who_is_gone() -> None:
+    boss, ada = UserFactory(username="boss"), UserFactory(username="ada")
+    run("add-rule", OPEN, "user:ada", "off", "--reason", "not she", "--as", "boss")
+    gone = {"boss": f"user {boss.pk}, who is gone", "ada": f"user {ada.pk}, which is gone"}
+    boss.delete()
+    ada.delete()
+
+    shown = run("show", OPEN)
+
+    assert f"not signed in: for {gone['ada']}, off to none: gone with the user" in shown
+    assert f"{gone['boss']}: for {gone['ada']}, none to off: not she" in shown
+
+
 @pytest.mark.django_db(transaction=True)
 def test_show_tells_the_rules_and_the_whole_history() -> None:
     UserFactory(username="boss")
@@ -81,6 +135,9 @@ def test_show_tells_the_rules_and_the_whole_history() -> None:
     [
         (("set", OPEN, "enforce", *WHY), "can be on, off"),
         (("set", OPEN, "on", "--reason", " "), "Say why"),
+        (("set", OPEN, "on", "--reason", "x" * 501), "has 501 characters; it may have 500"),
+        (("add-rule", OPEN, "percentage:5", "on", "--reason", "x" * 501), "501 characters"),
+        (("explain", OPEN, "--run", "x"), "invalid UUID"),
         (("set", OPEN, "on", *WHY, "--as", "nobody"), "no user 'nobody'"),
         (("set", "NO_SUCH_FLAG", "on", *WHY), "invalid choice"),
         (("add-rule", OPEN, "ada", "on", *WHY), "does not say whom"),

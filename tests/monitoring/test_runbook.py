@@ -57,8 +57,20 @@ def test_the_canary_its_promotion_and_the_rollback_do_what_is_said(ada: User, pi
     assert decide(Key.IR_VALIDATION_MODE, pipeline_id=pipeline.pk).value == "enforce"
 
     walk("Rollback")
-    for key in (Key.MONITORING_API_ENABLED, Key.PIPELINE_LOGGING_ENABLED, Key.IR_VALIDATION_MODE):
-        assert decide(key, user_id=ada.pk, pipeline_id=pipeline.pk).value == "off"
+    assert is_all_off(ada, pipeline)
+
+
+def test_a_canary_is_rolled_back_by_the_same_commands(ada: User, pipeline: PipelineDefinition) -> None:
+    walk("Canary")
+    assert not is_all_off(ada, pipeline)
+
+    walk("Rollback")
+    assert is_all_off(ada, pipeline)
+
+
+def is_all_off(user: User, pipeline: PipelineDefinition) -> bool:
+    keys = (Key.MONITORING_API_ENABLED, Key.PIPELINE_LOGGING_ENABLED, Key.IR_VALIDATION_MODE)
+    return {decide(key, user_id=user.pk, pipeline_id=pipeline.pk).value for key in keys} == {"off"}
 
 
 def test_every_section_with_commands_is_seen() -> None:

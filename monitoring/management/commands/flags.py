@@ -1,11 +1,12 @@
 from argparse import ArgumentParser
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
 from config.commands import ExplainedCommand
-from config.problems import DomainError, InvalidInput
+from config.problems import DomainError
 from monitoring import flags
 from monitoring.flag_history import history_of
 from monitoring.flag_targets import Who, find_target, ids_of, parse_who
@@ -19,6 +20,7 @@ class Command(ExplainedCommand):
   manage.py flags list
   manage.py flags show MONITORING_API_ENABLED            its value, rules and history
   manage.py flags set MONITORING_API_ENABLED on --reason "canary went well"
+  manage.py flags set MONITORING_API_ENABLED off --for-all --reason "rollback"
   manage.py flags unset MONITORING_API_ENABLED --reason "back to the environment's default"
   manage.py flags add-rule MONITORING_API_ENABLED group:testers on --reason "canary"
   manage.py flags add-rule IR_VALIDATION_MODE pipeline:design_to_modules enforce --reason "tried with log"
@@ -27,7 +29,7 @@ class Command(ExplainedCommand):
 
 A rule is for user:NAME, group:NAME, pipeline:KEY, prompt:PROCESS@VERSION or percentage:NUMBER (of users, and of runs
 where a run asks; the same ones at every call, and all of those of a smaller number). The first rule that fits decides,
-else the live value, else the environment's default."""
+else the live value, else the environment's default. With --for-all the rules go, so that nobody gets anything else."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True, metavar="WHAT")
@@ -41,6 +43,8 @@ else the live value, else the environment's default."""
         for one in (show, set_, unset, add, remove, explain):
             one.add_argument("key", choices=Key.values, metavar="KEY", help=", ".join(Key.values))
         set_.add_argument("value")
+        for one in (set_, unset):
+            one.add_argument("--for-all", action="store_true", help="take its rules away as well, in the same moment")
         add.add_argument("who", metavar="WHO:NAME")
         add.add_argument("value")
         add.add_argument("--position", type=int, help="its place among the rules; without it the last")
@@ -51,6 +55,7 @@ else the live value, else the environment's default."""
         explain.add_argument("--user", metavar="USERNAME")
         explain.add_argument("--pipeline", metavar="KEY")
         explain.add_argument("--prompt", metavar="PROCESS@VERSION")
+        explain.add_argument("--run", type=UUID, metavar="ID", help="the run that a percentage draws its lot by")
 
     def handle(self, *args: Any, **options: Any) -> None:
         does = getattr(self, f"_{options['does'].replace('-', '_')}")
@@ -83,12 +88,13 @@ else the live value, else the environment's default."""
 
     def _set(self, options: dict[str, Any]) -> None:
         key = Key(options["key"])
-        flags.set_flag(key=key, value=options["value"], reason=_reason(options), user=_acting(options))
-        self.stdout.write(f"{key} is {options['value']} for all whom no rule is for.")
+        flags.set_flag(key=key, value=options["value"], **_change(options))
+        whom = "all" if options["for_all"] else "all whom no rule is for"
+        self.stdout.write(f"{key} is {options['value']} for {whom}.")
 
     def _unset(self, options: dict[str, Any]) -> None:
         key = Key(options["key"])
-        was_set = flags.unset_flag(key=key, reason=_reason(options), user=_acting(options))
+        was_set = flags.unset_flag(key=key, **_change(options))
         told = "" if was_set else " Nothing had been set."
         self.stdout.write(f"{key} has the environment's default, {flags.default(key)}.{told}")
 
@@ -99,7 +105,7 @@ else the live value, else the environment's default."""
             who=who,
             target=target,
             value=options["value"],
-            reason=_reason(options),
+            reason=options["reason"],
             position=options["position"],
             user=_acting(options),
         )
@@ -107,21 +113,18 @@ else the live value, else the environment's default."""
 
     def _remove_rule(self, options: dict[str, Any]) -> None:
         flags.remove_rule(
-            key=Key(options["key"]), position=options["position"], reason=_reason(options), user=_acting(options)
+            key=Key(options["key"]), position=options["position"], reason=options["reason"], user=_acting(options)
         )
         self.stdout.write(f"Rule {options['position']} of {options['key']} is gone.")
 
     def _explain(self, options: dict[str, Any]) -> None:
         named = {who: options[who.value] for who in (Who.USER, Who.PIPELINE, Who.PROMPT)}
-        decision = flags.decide(Key(options["key"]), **ids_of(named))
+        decision = flags.decide(Key(options["key"]), **ids_of(named), run_id=options["run"])
         self.stdout.write(f"{decision.key} is {decision.value}: {decision.reason}")
 
 
-def _reason(options: dict[str, Any]) -> str:
-    reason = str(options["reason"]).strip()
-    if not reason:
-        raise InvalidInput("Say why with --reason: the history of the flag shows it.")
-    return reason
+def _change(options: dict[str, Any]) -> dict[str, Any]:
+    return {"reason": options["reason"], "user": _acting(options), "for_all": options["for_all"]}
 
 
 def _acting(options: dict[str, Any]) -> User | None:
