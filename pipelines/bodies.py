@@ -4,7 +4,6 @@ A thread can't be killed, so one past its time is abandoned: it goes on to its e
 A coroutine is cancelled. A child process is killed.
 """
 
-import asyncio
 import inspect
 import queue
 import threading
@@ -12,14 +11,16 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextvars import Context
-from functools import lru_cache
 from typing import Any
 
 from django.db import connections
 
 from pipelines.attempts import Attempt
 from pipelines.isolation import parent
+from pipelines.loops import LoopThread
 from pipelines.steps.contract import AnyStepFunction, StepContext, StepResult, isolation_of
+
+_loop = LoopThread("async steps")
 
 
 class Abandoned(Exception):
@@ -109,7 +110,7 @@ _threads = _Threads()
 
 
 def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> StepResult:
-    future: Future[StepResult] = asyncio.run_coroutine_threadsafe(_contained(coroutine), _loop())
+    future: Future[StepResult] = _loop.submit(_contained(coroutine))
     attempt.when_gone(lambda: _cancel(future))
     try:
         return future.result(timeout=seconds_left(attempt))
@@ -134,11 +135,3 @@ async def _contained(coroutine: Coroutine[Any, Any, StepResult]) -> StepResult:
 
 def _cancel(future: "Future[StepResult]") -> None:
     future.cancel()
-
-
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """The process's one loop for asynchronous steps, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="async steps", daemon=True).start()
-    return loop

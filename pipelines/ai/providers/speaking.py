@@ -7,7 +7,6 @@ what they leave out, and an answer that was paid for must not be lost over its b
 import asyncio
 import email.utils
 import math
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 from config.ai_providers import ProviderSettings
 from config.texts import storable
 from pipelines.ai.providers.protocol import ProviderError
+from pipelines.loops import LoopThread
 
 MAX_BODY = 20_000_000
 """The most bytes of an answer, unpacked."""
@@ -28,6 +28,8 @@ MAX_MODEL = 200
 MAX_COUNT = 2_147_483_647
 UNPACKED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers that are no longer true of a body that was read."""
+
+_loop = LoopThread("asking")  # only on a loop can a call be ended whatever it waits for
 
 
 class OverHTTP:
@@ -59,7 +61,7 @@ class OverHTTP:
                 return await create(**asked, stream=False, timeout=seconds)
 
         with self._told():
-            response = asyncio.run_coroutine_threadsafe(within(), _loop()).result()
+            response = _loop.submit(within()).result()
             body = response.http_response.json()
         if at(body, "error") is not None:
             raise self._failed_inside(body)
@@ -213,11 +215,3 @@ async def _read(response: Any) -> bytes:
         if len(content) > MAX_BODY:
             raise ProviderError("provider-malformed", f"The answer is larger than {MAX_BODY:,} bytes.")
     return bytes(content)
-
-
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """The process's one loop for asking: only there can a call be ended whatever it waits for."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="asking", daemon=True).start()
-    return loop
