@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 from django.db.backends.signals import connection_created
 
-from config.connections import interpret_plans
+from config.connections import tell
 
 
 class ConfigConfig(AppConfig):
@@ -11,7 +11,7 @@ class ConfigConfig(AppConfig):
     verbose_name = "irline"
 
     def ready(self) -> None:
-        connection_created.connect(interpret_plans)
+        connection_created.connect(tell)
 
 
 class AdminConfig(DjangoAdminConfig):

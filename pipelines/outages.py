@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
 from config.outages import OUTAGE, is_outage
 
@@ -46,7 +46,7 @@ def through_outages(what: str, work: Callable[[bool], T]) -> T:
     while True:
         try:
             return work(broke)
-        except OUTAGE as outage:
+        except Error as outage:
             if not is_outage(outage) or time.monotonic() > give_up_at or connection.in_atomic_block:
                 raise
             logger.warning("the database is away, so %s is tried again: %s", what, str(outage).strip())

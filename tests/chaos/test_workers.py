@@ -2,10 +2,14 @@
 
 import random
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
@@ -81,6 +85,55 @@ def test_a_worker_that_wakes_after_its_lease_is_not_listened_to(surroundings: di
     run.refresh_from_db()
     assert run.status == "completed"
     assert StepRun.objects.get(node_key="gated").lost_count == 1
+
+
+def test_a_worker_that_is_paused_within_a_transaction_keeps_no_row_from_others(surroundings: dict[str, str]) -> None:
+    run = building.start(building.pipeline({"key": "a", **building.PATIENT}, {"key": "b", "dependsOn": ["a"]}))
+    with held_up() as cursor, workers(1, surroundings) as running:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [HELD])
+        wait_until(lambda: _found(cursor, "wait_event_type = 'Lock' AND wait_event = 'advisory'"))
+        running[0].send_signal(signal.SIGSTOP)
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [HELD])
+        wait_until(lambda: _found(cursor, "state = 'idle in transaction'"))
+        running.append(start_worker(surroundings))
+        wait_until(all_ended)
+        running[0].send_signal(signal.SIGCONT)
+        running[0].terminate()
+        assert running[0].wait(PATIENCE) == 0
+
+    check_sound("a worker paused within a transaction")
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert StepRun.objects.get(node_key="a").lost_count == 1
+
+
+HELD = 4_712
+HOLD = f"""
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN NEW; END $$;
+    CREATE TRIGGER hold BEFORE UPDATE ON pipelines_steprun
+    FOR EACH ROW WHEN (NEW.status = 'completed') EXECUTE FUNCTION hold();
+"""
+
+
+@contextmanager
+def held_up() -> Iterator[CursorWrapper]:
+    """Whoever completes a step waits for the lock ``HELD`` before it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD)
+        try:
+            yield cursor
+        finally:
+            cursor.execute("DROP FUNCTION hold CASCADE")
+
+
+def _found(cursor: CursorWrapper, what: str) -> bool:
+    """Whether one of the other connections to this database is so."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "  # noqa: S608 - our own words
+        f"AND pid <> pg_backend_pid() AND {what})"
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def test_a_worker_that_is_stopped_gives_back_what_it_cannot_finish(

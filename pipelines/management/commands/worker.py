@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.connections import ending_idle_transactions
 from pipelines.executors.worker import Worker
 
 
@@ -34,7 +35,9 @@ class Command(BaseCommand):
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be 1 or more.")
         worker = Worker(concurrency=options["concurrency"], queues=queues, grace=options["grace"])
-        if options["once"]:
-            worker.work_off()
-        else:
-            worker.run()
+        # Longer than a lease nobody waits for what a transaction of a worker would do.
+        with ending_idle_transactions(settings.PIPELINE_LEASE_MS):
+            if options["once"]:
+                worker.work_off()
+            else:
+                worker.run()
