@@ -13,12 +13,13 @@ from monitoring.models import TestResult, TestRun
 from pipelines.claims import Claim
 from pipelines.models import PipelineRun
 from pipelines.recording import prompts, results
-from pipelines.recording.columns import score_columns, validation_columns
+from pipelines.recording.columns import model_columns, score_columns, validation_columns
 from pipelines.recording.results import Redacted
 from pipelines.steps.contract import Output, Prompted, StepResult, ValidationResultOutput
 
 Status = TestResult.Status
 
+LONGEST_VALIDATOR = 120
 CHECK_STATUS = {
     "passed": Status.PASSED,
     "warning": Status.WARNING,
@@ -66,7 +67,7 @@ def test_run_rows(
         "run_group_id": run.run_group_id,
         "pipeline_id": run.pipeline_id,
         "latency_ms": duration_ms,
-        **_columns(result, prompted, verdict),
+        **_columns(result, prompted, verdict, summary),
     }
     return {
         "testRun": test_run,
@@ -86,12 +87,14 @@ def _status(error: Mapping[str, Any] | None, verdict: Verdict | None) -> TestRun
     return TestRun.Status.FAILED if verdict is not None and verdict.is_valid is False else TestRun.Status.PASSED
 
 
-def _columns(result: StepResult | None, prompted: Prompted | None, verdict: Verdict | None) -> dict[str, Any]:
-    columns: dict[str, Any] = score_columns(result.ir) if result else {}
+def _columns(
+    result: StepResult | None, prompted: Prompted | None, verdict: Verdict | None, summary: Mapping[str, Any]
+) -> dict[str, Any]:
+    columns: dict[str, Any] = score_columns({**result.ir, "grade": summary.get("grade")}) if result else {}
     if verdict is not None:
         columns |= validation_columns(passed=verdict.is_valid, error_count=verdict.error_count)
     if prompted is not None:
-        columns |= prompts.columns(prompted)
+        columns |= prompts.columns(prompted) | model_columns(summary)
     elif result is not None and result.usage is not None:
         usage = result.usage
         columns |= {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost_usd": usage.total_cost_usd}
@@ -143,7 +146,7 @@ def _prompt_io(
 
 def _quality_check(output: ValidationResultOutput, redacted: Redacted) -> dict[str, Any]:
     details = redacted.document({"message": output.message, **output.details})
-    return results.result(output.validator, CHECK_STATUS[output.status], details)
+    return results.result(redacted.text(output.validator, LONGEST_VALIDATOR), CHECK_STATUS[output.status], details)
 
 
 def _artifact_id(quality: Sequence[Output]) -> Any:

@@ -5,6 +5,6 @@
 """
 
 from monitoring.redaction.findings import Finding, Recogniser
-from monitoring.redaction.redactor import VERSION, Redaction, Redactor
+from monitoring.redaction.redactor import DEEPEST, VERSION, Redaction, Redactor
 
-__all__ = ["VERSION", "Finding", "Recogniser", "Redaction", "Redactor"]
+__all__ = ["DEEPEST", "VERSION", "Finding", "Recogniser", "Redaction", "Redactor"]

@@ -9,12 +9,24 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from monitoring.redaction.findings import Finding, Pattern, Recogniser
 
-FILE_ENDINGS = frozenset(("png", "jpg", "jpeg", "gif", "webp", "svg", "avif", "ico", "css", "js", "html"))
+# Those of files that no domain ends with.
+FILE_ENDINGS = frozenset(
+    (
+        *("png", "jpg", "jpeg", "gif", "webp", "svg", "avif", "ico", "css", "scss", "js", "mjs", "jsx", "ts", "tsx"),
+        *("html", "json", "xml", "yml", "yaml", "txt", "pdf", "map", "woff", "ttf", "mp4", "webm", "gz", "tgz", "tar"),
+    )
+)
+
+
+LONGEST_COUNTRY = 5  # characters that may stand before an area code in brackets
 
 
 def _email(found: str) -> str | None:
     ending = found.rpartition(".")[2].lower()
-    return found.lower() if len(ending) >= 2 and ending.isalpha() and ending not in FILE_ENDINGS else None
+    if ending.startswith("xn--"):
+        ending = "idn"
+    known = len(ending) >= 2 and ending.isalpha() and ending not in FILE_ENDINGS
+    return found.lower().replace("%40", "@") if known else None
 
 
 def _version_4(found: str) -> str | None:
@@ -28,6 +40,8 @@ def _version_4(found: str) -> str | None:
 def _version_6(found: str) -> str | None:
     if "::" not in found and found.count(":") != 7:
         return None
+    if not any(map(str.isdigit, found)):  # ab::cd is a name of C++
+        return None
     try:
         return str(ipaddress.ip_address(found))
     except ValueError:
@@ -38,6 +52,7 @@ class Emails:
     """E-mail addresses, from their @ outwards: to try every word of a page for one takes as long as all else."""
 
     digits = 0
+    letters = False
     domain = re.compile(r"@[\w-]++(?:\.[\w-]++)+")
 
     def find(self, text: str) -> Iterator[Finding]:
@@ -61,6 +76,14 @@ def _beginning(text: str, end: int) -> int:
 
 RECOGNISERS: tuple[Recogniser, ...] = (
     Emails(),
+    Pattern(  # in an address of the web
+        "email",
+        re.compile(r"[\w.+'-](?<![\w.%+'-].)[\w.+'-]{0,64}%40[\w-]++(?:\.[\w-]++)+"),
+        _email,
+        hints=("%40",),
+        digits=2,
+        letters=True,
+    ),
     Pattern(
         "ip",
         re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])"),
@@ -84,8 +107,12 @@ class Phones:
     """
 
     digits = 7
+    letters = False
 
-    run = re.compile(r"[+(0-9](?<![\w.+/=#-].)[0-9][0-9 ()./-]{4,20}(?<=[0-9])(?!\w)")
+    run = re.compile(
+        r"[+(0-9](?<![\w.+/=#-].)(?:[0-9]|(?<=1)[ .-]|(?<=\()\+)[0-9 ()./-]{4,20}(?<=[0-9])(?!\w|-[0-9A-Za-z])"
+    )
+    next_one = re.compile(r" (?=[+(0]|(?:1[ .-])?[2-9][0-9]{2}[ .-][2-9])")
     announced = re.compile(r"(?:tel|phone|mobile|cell|call|fax|sms|whatsapp)[\w .:]{0,12}$", re.IGNORECASE)
     never = re.compile(
         r"[0-9]+[.][0-9]+|(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}.*|"
@@ -98,22 +125,31 @@ class Phones:
         self._trunk = [region for region in regions if _national_prefix(region) == "0"]
 
     def find(self, text: str) -> Iterator[Finding]:
-        for match in self.run.finditer(text):
-            announced = self.announced.search(text, max(0, match.start() - 24), match.start()) is not None
-            for start, end in _cuts(match[0]):
-                normal = self._number(match[0][start:end], announced)
+        match = self.run.search(text)
+        while match:
+            start, run = match.span()[0], match[0]
+            announced = self.announced.search(text, max(0, start - 24), start) is not None
+            for end in _ends(run):
+                normal = self._number(run[:end], announced)
                 if normal is not None:
-                    yield Finding(match.start() + start, match.start() + end, "phone", normal)
+                    yield Finding(start, start + end, "phone", normal)
                     break
+            else:
+                # What stands before a number looks like a part of it.
+                next_one = self.next_one.search(run)
+                end = next_one.end() if next_one else len(run)
+            match = self.run.search(text, start + end)
 
     def _number(self, written: str, announced: bool) -> str | None:
-        if self.never.fullmatch(written):
+        if self.never.fullmatch(written) or written.rfind("(") > LONGEST_COUNTRY:
             return None
         digits = "".join(filter(str.isdigit, written.replace("(0)", "")))
         if not 7 <= len(digits) <= 15:
             return None
-        if written.startswith("+"):
+        if written.startswith(("+", "(+")):
             return _international(digits)
+        if digits.startswith("00") and not written.isdigit() and (normal := _international(digits[2:])):
+            return normal
         return self._national(written, digits) or (digits if announced else None)
 
     def _national(self, written: str, digits: str) -> str | None:
@@ -127,14 +163,14 @@ class Phones:
         return None
 
 
-def _cuts(run: str) -> Iterator[tuple[int, int]]:
-    """The whole of it, then without the first group, without the last, without both: lists run numbers together."""
-    first, last = run.find(" ") + 1, run.rfind(" ")
-    yield 0, len(run)
-    if first:
-        yield from ((first, len(run)), (0, last))
-    if 0 < first < last:
-        yield first, last
+def _ends(run: str) -> Iterator[int]:
+    """Where a number may end: the whole of it, or one, two or three groups earlier, as lists run numbers together."""
+    end = len(run)
+    for _ in range(4):
+        yield end
+        end = len(run[:end].rpartition(" ")[0].rstrip())
+        if not end:
+            return
 
 
 def _international(digits: str) -> str | None:

@@ -18,11 +18,15 @@ class Finding(NamedTuple):
 class Recogniser(Protocol):
     """Finds what must not be kept. It may be handed any text, in time that grows with its length only.
 
-    A text with fewer than ``digits`` digits (0 to 9) holds nothing that it finds, and is not handed to it.
+    A text with fewer than ``digits`` digits (0 to 9), or where ``letters`` without a letter of an alphabet that has
+    large and small ones, holds nothing that it finds, and is not handed to it.
     """
 
     @property
     def digits(self) -> int: ...
+
+    @property
+    def letters(self) -> bool: ...
 
     def find(self, text: str) -> Iterable[Finding]: ...
 
@@ -37,7 +41,7 @@ class Pattern:
     """A regular expression and what tells a hit from a likeness.
 
     ``check`` takes what was matched (the group ``value`` where there is one) and gives its one spelling, or None where
-    it is none. Unless one of ``hints`` occurs in a text (in lower case, with ``any_case``) the expression is not tried.
+    it is none. Unless one of ``hints`` occurs in a text the expression is not tried.
 
     Expressions repeat possessively or boundedly, so that no text makes them slow; and they begin with a class of
     characters rather than with what may not stand before it, as Python's engine then skips to the next candidate.
@@ -47,12 +51,11 @@ class Pattern:
     expression: re.Pattern[str]
     check: Callable[[str], str | None] = as_written
     hints: tuple[str, ...] = ()
-    any_case: bool = False
     digits: int = 0
+    letters: bool = False
 
     def find(self, text: str) -> Iterator[Finding]:
-        searched = text.lower() if self.any_case else text
-        if self.hints and not any(map(searched.__contains__, self.hints)):
+        if self.hints and not any(map(text.__contains__, self.hints)):
             return
         group = "value" if "value" in self.expression.groupindex else 0
         for match in self.expression.finditer(text):

@@ -23,6 +23,7 @@ class Identity(NamedTuple):
 IDENTITIES = (
     Identity("999-99-9999", "us.ssn"),
     Identity("999999999", "us.ssn", ("ssn", "social security")),
+    Identity("999 99 9999", "us.ssn", ("ssn", "social security")),
     Identity("AA999999A", "", ("insurance", "nino", "ni number")),
     Identity("AA 99 99 99 A", ""),
     Identity("999 999 9999", "gb.nhs", ("nhs",)),
@@ -72,6 +73,7 @@ class Identities:
     """Finds runs that have one of the shapes, and asks who issues such numbers."""
 
     digits = min(identity.shape.count("9") for identity in IDENTITIES)
+    letters = False
 
     def __init__(self) -> None:
         self._by_shape: dict[str, list[Identity]] = {}
@@ -89,7 +91,9 @@ class Identities:
         for expression in (self._unspaced, self._spaced) if " " in text else (self._unspaced,):
             for match in expression.finditer(text):
                 for identity in self._by_shape.get(match[0].translate(_SHAPE), ()):
-                    if _announced(identity, text, match.start()) and _is_valid(identity.module, match[0]):
+                    if _announced(identity, text, match.start()) and _is_valid(
+                        identity.module, match[0].replace(" ", "")
+                    ):
                         yield Finding(*match.span(), "national-id", _SEPARATORS.sub("", match[0]))
                         break
 

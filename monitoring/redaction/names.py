@@ -7,7 +7,8 @@ _BY_NAME = (
     (
         "secret",
         (
-            r"passw(or)?d|passphrase|pwd$|secret(?!ar)|(api|access|private|signing|encryption|account)key|token$|credential|"
+            r"passw(or)?[dt]|passphrase|kennwort|contrase|motdepasse|senha$|pwd$|secret(?!ar)|"
+            r"(api|access|private|signing|encryption|account)key|token$|credential|"
             r"authori[sz]ation|^auth$|bearer|cookie|sessionid|^(otp|pin|jwt)$"
         ),
     ),

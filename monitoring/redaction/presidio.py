@@ -25,6 +25,7 @@ class Presidio:
     """Presidio's analyzer with its default model, loaded once. It takes milliseconds a text."""
 
     digits = 0
+    letters = False
 
     def __init__(self, language: str = "en") -> None:
         try:

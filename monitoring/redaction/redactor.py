@@ -16,7 +16,7 @@ from monitoring.redaction.findings import Finding, Recogniser
 from monitoring.redaction.identities import Identities
 from monitoring.redaction.names import kind_of_name
 
-VERSION = "1"
+VERSION = "2"
 DIGITS = 10  # of a pseudonym, hexadecimal: 40 bits
 DEEPEST = 100
 CARD_AS_NUMBER = 10**12
@@ -27,6 +27,12 @@ _LONG_WORD = re.compile(r"\S{16}")
 # A key as irline gives to rows. Anything can have it, so it says nothing of a person.
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGITS = "0123456789"
+# Pages are full of spaces and hyphens that do not break; what is told with them is the same.
+_AS_TYPED = {
+    **dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " "),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-"),
+    **{0xFF01 + offset: chr(0x21 + offset) for offset in range(94)},
+}
 DEFAULT_REGIONS = ("US", "GB", "DE", "FR")
 
 
@@ -58,6 +64,7 @@ class Redactor:
             *money.RECOGNISERS,
             Identities(),
             contact.Phones(phone_regions),
+            secrets.Named(),
             *more,
         )
 
@@ -73,6 +80,10 @@ class Redactor:
         """
         counts: Counter[str] = Counter()
         return Redaction(self._walk(document, None, 0, counts), dict(counts))
+
+    def whole(self, kind: str, text: str) -> str:
+        """A pseudonym of all of a text that stands for something, long enough that no two are ever alike."""
+        return f"[{kind}:{hmac.digest(self._key, f'{kind}:{text}'.encode(), 'sha256').hex()}]"
 
     def _walk(self, value: Any, kind: str | None, depth: int, counts: Counter[str]) -> Any:
         if isinstance(value, dict | list) and depth >= DEEPEST:
@@ -121,12 +132,15 @@ class Redactor:
 
     def _findings(self, text: str) -> list[Finding]:
         """In the order of the text and without overlaps: where two overlap both go, under the kind found first."""
+        if not text.isascii():
+            text = text.translate(_AS_TYPED)
         if not self._looks_everywhere and _is_plain(text):
             return []
         digits = sum(map(text.count, _DIGITS))
+        has_letters = text.upper() != text.lower()
         ranked: list[tuple[int, int, Finding]] = []
         for rank, recogniser in enumerate(self._recognisers):
-            if recogniser.digits > digits:
+            if recogniser.digits > digits or (recogniser.letters and not has_letters):
                 continue
             for one in recogniser.find(text):
                 if not ranked and one.end - one.start == len(text):

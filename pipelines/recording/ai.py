@@ -9,11 +9,12 @@ from typing import Any
 from config.models import uuid7, weight_of
 from ir_schemas import active
 from ir_schemas.artifacts import Mode, Verdict, check_ir
+from monitoring import redacting
 from monitoring.models import TestRun
 from pipelines.ai.prices import cost_of, price_among
 from pipelines.ai.providers import Counts
 from pipelines.recording import results
-from pipelines.recording.columns import validation_columns
+from pipelines.recording.columns import model_columns, validation_columns
 from pipelines.recording.items import Known, models_of, moments
 from pipelines.recording.results import Redacted
 
@@ -50,10 +51,11 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
     listed = _listed_cost(item, known, completed.date()) if logged and item.get("costUsd") is None else None
     if listed is not None:
         item = {**item, "costUsd": f"{listed:f}"}
-    identity = {"idempotency_key": item["idempotencyKey"], "payload_hash": payload_hash}
+    key = redacting.sender_key(item["idempotencyKey"])
+    identity = {"idempotency_key": key, "payload_hash": payload_hash}
     data = {"id": uuid7(), **_prompt_data(item), **identity}
     rows: dict[str, Any] = {
-        "key": item["idempotencyKey"],
+        "key": key,
         "promptData": data,
         "promptResult": {"id": uuid7(), "prompt_data_id": data["id"], **_prompt_result(item, latency_ms)},
     }
@@ -80,8 +82,7 @@ def entry(item: Item, known: Known, verdict: Verdict | None, *, payload_hash: st
         "prompt_id": item.get("promptId"),
         "process_id": told["processId"],
         "pipeline_id": known.pipeline_id(item),
-        "model": item.get("model"),
-        "provider": item.get("provider"),
+        **model_columns(summary),
         "cost_usd": item.get("costUsd"),
         "latency_ms": latency_ms,
         **{column: _whole(item.get(name)) for name, column in FIGURES.items()},

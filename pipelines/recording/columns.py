@@ -6,6 +6,7 @@ from typing import Any
 from monitoring.models import SCORES
 
 LONGEST_GRADE = 10
+LONGEST_MODEL, LONGEST_PROVIDER = 200, 80
 
 
 def score_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +21,14 @@ def score_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(grade, str) and len(grade) <= LONGEST_GRADE:
         columns["grade"] = grade
     return columns
+
+
+def model_columns(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that say who answered, as a redacted summary has it."""
+    return {
+        "model": (summary.get("model") or "")[:LONGEST_MODEL],
+        "provider": (summary.get("provider") or "")[:LONGEST_PROVIDER],
+    }
 
 
 def validation_columns(*, passed: bool | None, error_count: int) -> dict[str, Any]:

@@ -36,12 +36,11 @@ def total_usage(calls: Sequence[ModelCall]) -> Usage:
 
 
 def columns(prompted: Prompted) -> dict[str, Any]:
-    """The columns of a ``TestRun`` that say which prompt and model it was, and what it took."""
+    """The columns of a ``TestRun`` that say which prompt it was, and what it took."""
     usage = total_usage(prompted.calls)
     return {
         "prompt_id": prompted.prompt_id,
         "process_id": prompted.process_id,
-        **_model(prompted),
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
         "tokens_cached": usage.tokens_cached,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.models import uuid7
+from monitoring import redacting
 from monitoring.models import TestResult, TestRun
 from pipelines.recording import results
 from pipelines.recording.columns import score_columns
@@ -11,6 +12,7 @@ from pipelines.recording.items import ItemInvalid, Known, moments
 from pipelines.recording.results import Redacted
 
 Item = Mapping[str, Any]
+LONGEST_NAME = 120
 
 
 def judgement(item: Item) -> dict[str, Any]:
@@ -33,9 +35,11 @@ def entry(item: Item, known: Known, *, payload_hash: str) -> dict[str, Any]:
     """
     started, completed, latency_ms = moments(item)
     checks = item.get("checks") or []
-    _refuse_twins(checks)
     judged = judgement(item)
     redacted = Redacted()
+    names = [redacted.text(check["name"], LONGEST_NAME) for check in checks]
+    _refuse_twins(names)
+    key = redacting.sender_key(item["idempotencyKey"])
     told = {
         "pipelineId": item.get("pipelineId"),
         "runGroupId": item.get("runGroupId"),
@@ -43,9 +47,9 @@ def entry(item: Item, known: Known, *, payload_hash: str) -> dict[str, Any]:
         "recommendations": item.get("recommendations") or [],
     }
     summary = redacted.document(told)
-    found = [_check(check, redacted) for check in checks]
+    found = [_check(check, name, redacted) for check, name in zip(checks, names, strict=True)]
     rows: dict[str, Any] = {
-        "key": item["idempotencyKey"],
+        "key": key,
         "testRun": {
             "id": uuid7(),
             "status": _status(item, checks),
@@ -58,9 +62,9 @@ def entry(item: Item, known: Known, *, payload_hash: str) -> dict[str, Any]:
             "run_group_id": item.get("runGroupId"),
             "pipeline_id": known.pipeline_id(item),
             "latency_ms": latency_ms,
-            "idempotency_key": item["idempotencyKey"],
+            "idempotency_key": key,
             "payload_hash": payload_hash,
-            **score_columns(judged),
+            **score_columns(summary),
         },
         "testResults": [{"id": uuid7(), **one} for one in (*found, results.safety(redacted))],
     }
@@ -69,12 +73,12 @@ def entry(item: Item, known: Known, *, payload_hash: str) -> dict[str, Any]:
     return rows
 
 
-def _check(check: Item, redacted: Redacted) -> dict[str, Any]:
+def _check(check: Item, name: str, redacted: Redacted) -> dict[str, Any]:
     details = dict(check.get("details") or {})
     if check.get("message"):
         details["message"] = check["message"]
     status = TestResult.Status(check["status"])
-    return results.result(check["name"], status, redacted.document(details), check.get("durationMs"))
+    return results.result(name, status, redacted.document(details), check.get("durationMs"))
 
 
 def _status(item: Item, checks: list[Item]) -> TestRun.Status:
@@ -84,12 +88,12 @@ def _status(item: Item, checks: list[Item]) -> TestRun.Status:
     return TestRun.Status.FAILED if failed else TestRun.Status.PASSED
 
 
-def _refuse_twins(checks: list[Item]) -> None:
+def _refuse_twins(names: list[str]) -> None:
     seen = {"Safety/Policy"}
-    for index, check in enumerate(checks):
-        if check["name"] in seen:
+    for index, name in enumerate(names):
+        if name in seen:
             message = "Another check has this name already."
             raise ItemInvalid(
                 message, errors=[{"path": f"/checks/{index}/name", "code": "not-unique", "message": message}]
             )
-        seen.add(check["name"])
+        seen.add(name)

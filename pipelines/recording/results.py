@@ -48,13 +48,21 @@ class Redacted:
             f"{name}Excerpt": self._beginning(body, text),
         }
 
+    def text(self, text: str, longest: int) -> str:
+        """The text as it may be kept in a column of so many characters."""
+        return str(self.document(text))[:longest]
+
     def _beginning(self, body: Any, text: bytes) -> str:
-        if not isinstance(body, str) and len(text) <= redacting.SCANNED:
-            return json.dumps(self.document(body), ensure_ascii=False)[: redacting.EXCERPT]
-        excerpt = redacting.excerpt(text.decode())
-        self.counts.update(excerpt.redaction.counts)
-        self.whole = self.whole and excerpt.whole
-        return excerpt.text
+        if isinstance(body, str):
+            excerpt = redacting.excerpt(body)
+            self.counts.update(excerpt.redaction.counts)
+            self.whole = self.whole and excerpt.whole
+            return excerpt.text
+        # As a document, so that names still tell what their values are.
+        whole = len(text) <= redacting.SCANNED
+        self.whole = self.whole and whole
+        told = json.dumps(self.document(body if whole else redacting.beginning(body)), ensure_ascii=False)
+        return (told if whole else told[: -redacting.ACROSS])[: redacting.EXCERPT]
 
 
 def result(name: str, status: Status, details: Mapping[str, Any], duration_ms: float | None = None) -> dict[str, Any]:

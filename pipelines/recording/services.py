@@ -109,7 +109,7 @@ def _write(kind: Kind, shaped: Mapping[int, Any], sender: Sender) -> dict[int, O
         created = {uuid.UUID(one) for one in answer["created"]}
         there = {one["key"]: one for one in answer["known"]}
         for index, entry in entries.items():
-            outcomes[index] = _outcome(kind, entry, created, there, logged)
+            outcomes[index] = _outcome(kind, shaped[index]["idempotencyKey"], entry, created, there, logged)
     return outcomes
 
 
@@ -155,11 +155,11 @@ def _call(kind: Kind, sender: Sender, logged: bool, entries: list[dict[str, Any]
 
 
 def _outcome(
-    kind: Kind, entry: Mapping[str, Any], created: set[uuid.UUID], there: Mapping[str, Any], logged: bool
+    kind: Kind, key: str, entry: Mapping[str, Any], created: set[uuid.UUID], there: Mapping[str, Any], logged: bool
 ) -> Outcome:
     holder = entry["promptData"] if kind == "ai" else entry["testRun"]
-    key = entry["key"]
-    if holder["id"] in created or (kind == "quality" and not logged and key not in there):
+    kept_as = entry["key"]
+    if holder["id"] in created or (kind == "quality" and not logged and kept_as not in there):
         test_run = entry.get("testRun") if logged else None
         return Recorded(
             key,
@@ -168,7 +168,7 @@ def _outcome(
             prompt_data_id=entry["promptData"]["id"] if kind == "ai" else None,
             prompt_result_id=entry["promptResult"]["id"] if kind == "ai" else None,
         )
-    found = there[key]
+    found = there[kept_as]
     if found["hash"] != holder["payload_hash"]:
         return IdempotencyConflict(f"The key {key!r} was used for another run before. Give each run a key of its own.")
     return Recorded(

@@ -23,12 +23,21 @@ PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY
 FOUND = [
     ("email", "jane.doe+news@mail.example.co.uk"),
     ("email", "jörg@bücher.example.de"),
+    ("email", "jane%40example.com"),
+    ("email", "jane@xn--e1afmkfd.xn--p1ai"),
     ("phone", "+44 20 7946 0958"),
     ("phone", "+1 (415) 555-2671"),
     ("phone", "(415) 555-2671"),
     ("phone", "415-555-2671"),
     ("phone", "020 7946 0958"),
     ("phone", "030/90182012"),
+    ("phone", "0049 30 901820"),
+    ("phone", "(+44) 20 7946 0958"),
+    ("phone", "1-800-555-0199"),
+    ("phone", "+44\u00a020\u00a07946\u20110958"),
+    ("card", "4111\u00a01111\u00a01111\u00a01111"),
+    ("card", "3056 930902 5904"),
+    ("iban", "BE68 5390 0754 7034"),
     ("card", "4111 1111 1111 1111"),
     ("card", "5555-5555-5555-4444"),
     ("card", "378282246310005"),
@@ -48,6 +57,10 @@ FOUND = [
     ("token", "ghp_" + "abcdefghij0123456789ABCD"),
     ("token", "sk-" + "proj-abcdefghijklmnop"),
     ("token", "AKIA" + "IOSFODNN7EXAMPLE"),
+    ("token", "ghr_" + "abcdefghij0123456789ABCD"),
+    ("token", "xoxe-" + "1-abcdefghij0123456789"),
+    ("token", "GOCSPX-" + "abcdefghij0123456789ABCD"),
+    ("token", "hooks.slack.com/services/" + "T0000/B0000/abcdefghij0123456789"),
     ("token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVP"),
     ("private-key", PRIVATE_KEY),
     ("private-key", "-----BEGIN PRIVATE KEY-----\nnever ends"),
@@ -62,6 +75,10 @@ LEFT_ALONE = [
     "1700000000000 milliseconds; order 123456789",
     "passwords are required; the token count: 1234; a secret: keeping",
     "01955230-0000-7000-8000-000000000000",
+    "the run 01955230-0012-7abc-8def-0123456789ab, std::ab::cd, latest@next.tgz",
+    'Basic knowledge2go, type="password" name="password", max_tokens=4096',
+    '{"tokensIn": 812, "kind": "hero", "nodeKey": "split"} and ?code=hero&key=title',
+    "<label>Password</label> and the cookie: none",
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 ]
 HOSTILE = {
@@ -79,6 +96,12 @@ HOSTILE = {
     "prefixes": "sk-" * 33_000,
     "capitals": "A1" * 50_000,
     "plus signs": "+1234567 " * 11_000,
+    "quotes": '"password":"' * 8_000,
+    "quotes in quotes": '\\"password\\":\\"' * 6_000,
+    "elements": "<password>" * 10_000,
+    "parameters": "?password=" * 10_000,
+    "cookies": "cookie: a" * 11_000,
+    "packed addresses": "a%40b." * 16_000,
 }
 
 
@@ -107,6 +130,26 @@ def test_it_is_left_alone(text: str) -> None:
         ("https://example.com/?access_token=abc123def456&page=2", "abc123def456"),
         ("BSN 111222333", "111222333"),
         ("tel. 4155552671", "4155552671"),
+        ("ssn: 536 90 4399", "536 90 4399"),
+        ("PIN: 4711", "4711"),
+        ("cvv=123", "123"),
+        ("password: 12345678", "12345678"),
+        ('Password = "correct horse battery"', "horse"),
+        ("SECRET_KEY=django-insecure-abc123", "insecure-abc123"),
+        ("Passwort: hunter2Xy9", "hunter2Xy9"),
+        ("login --password hunter2Xy9 --now", "hunter2Xy9"),
+        ('{"user": {"password": "sunshine"}}', "sunshine"),
+        ('{"body": "{\\"password\\": \\"sunshine\\"}"}', "sunshine"),
+        ("{'apiKey': 'sunshine'}", "sunshine"),
+        ('{"password": "sun\\"shine"}', "shine"),
+        ('{"cvv": 123}', "123"),
+        ("<password>sunshine</password>", "sunshine"),
+        ("https://example.com/?password=sunshine", "sunshine"),
+        ("https://example.com/?page=2&sig=abc123def456", "abc123def456"),
+        ("https://example.com/?phone=02079460958", "02079460958"),
+        ("Cookie: theme=dark; sessionid=abc123def456ghi", "abc123def456ghi"),
+        ("Authorization: ApiKey abc123def456", "abc123def456"),
+        ("basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),
     ],
 )
 def test_a_name_before_it_gives_it_away(text: str, secret: str) -> None:
@@ -205,6 +248,30 @@ def test_whatever_is_nearly_something_is_taken_or_left(text: str) -> None:
     assert REDACTOR.text(once).value == once
 
 
+pieces_of_names = st.sampled_from(
+    [
+        *"\"'\\:={}<>/?&; [].-1\n",
+        "password",
+        "token",
+        "cvv",
+        "cookie: ",
+        "phone",
+        "key",
+        "Basic ",
+        "--",
+        "x9Y",
+        "sunshine",
+    ]
+)
+
+
+@given(st.lists(pieces_of_names | st.sampled_from([f" {value} " for _, value in FOUND]), max_size=24).map("".join))
+def test_whatever_is_nearly_named_is_taken_or_left(text: str) -> None:
+    once = REDACTOR.text(text).value
+
+    assert REDACTOR.text(once).value == once
+
+
 @given(st.lists(st.sampled_from([value for _, value in FOUND]) | st.text(max_size=30), max_size=8))
 def test_nothing_is_found_in_what_is_left(pieces: list[str]) -> None:
     redaction = REDACTOR.text(", ".join(pieces))
@@ -216,6 +283,7 @@ class Nothing:
     """With it every text is looked at, as with Presidio."""
 
     digits = 0
+    letters = False
 
     def find(self, text: str) -> list[Finding]:
         return []
@@ -255,6 +323,13 @@ def test_an_excerpt_is_cut_after_it_was_redacted() -> None:
     assert excerpt.redaction.counts == {"card": 1}
     assert (excerpt.scanned, excerpt.whole) == (len(text), True)
     assert not redacting.excerpt("x" * (redacting.SCANNED + 1)).whole
+
+
+def test_what_goes_on_after_the_part_that_is_looked_at_is_not_kept() -> None:
+    key = "-----BEGIN PRIVATE KEY-----" + "x" * (redacting.SCANNED - 70) + "-----END PRIVATE KEY-----"
+    begun = key + " " * (redacting.SCANNED - len(key) - 12) + "4111 1111 11"
+
+    assert "4111" not in redacting.excerpt(begun + "11 1111").text
 
 
 def test_the_key_comes_from_the_settings(settings: Any) -> None:
