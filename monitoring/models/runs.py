@@ -42,9 +42,7 @@ class TestRun(Record):
 
     type = models.CharField(max_length=8, choices=Type)
     status = models.CharField(max_length=8, choices=Status)
-    design_split = models.ForeignKey(
-        "pipelines.DesignSplit", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
-    )
+    design_split = _subject("pipelines.DesignSplit")
     artifact = models.ForeignKey(
         "pipelines.GeneratedArtifact", on_delete=models.SET_NULL, null=True, blank=True, related_name="test_runs"
     )
@@ -99,6 +97,7 @@ class TestRun(Record):
             # Readers page by when a run began, and by its key among equals.
             models.Index(fields=["started_at", "id"], name="test_run_began"),
             models.Index(fields=["type", "started_at", "id"], name="test_run_type_began"),
+            models.Index(fields=["design_split", "started_at", "id"], name="test_run_design_began"),
             models.Index(fields=["prompt", "started_at", "id"], name="test_run_prompt_began"),
             models.Index(fields=["pipeline", "started_at", "id"], name="test_run_pipeline_began"),
             models.Index(fields=["model", "started_at", "id"], name="test_run_model_began", condition=~Q(model="")),
