@@ -52,11 +52,18 @@ def window(start: datetime | None, stop: datetime | None, *, span: Span, now: da
     """
     stop = stop or _midnight(now.date()) + timedelta(days=1)
     start = start or stop - span.usual
-    if start >= stop:
-        raise _refused(InvalidInput, "from", f"The window ends ({stop:%Y-%m-%d %H:%M}) before it begins.")
+    refuse_disorder(start, stop)
     if stop - start > span.most:
-        raise _refused(WindowTooLong, "from", f"The window has more than {span.most.days} days. Give a later `from`.")
+        raise _refused(WindowTooLong, f"The window has more than {span.most.days} days. Give a later `from`.")
     return Window(start, stop)
+
+
+def refuse_disorder(start: datetime, stop: datetime) -> None:
+    """Raises ``InvalidInput`` for a window that ends before it begins, or as it does."""
+    if start >= stop:
+        begins, ends = (each.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") for each in (start, stop))
+        message = f"Nothing can begin from {begins} on and before {ends} UTC. Give an earlier `from` or a later `to`."
+        raise _refused(InvalidInput, message)
 
 
 def _midnight(day: date) -> datetime:
@@ -67,5 +74,5 @@ def _drawn_in(moment: datetime) -> datetime:
     return min(max(moment, EARLIEST), LATEST)
 
 
-def _refused(kind: type[InvalidInput], path: str, message: str) -> InvalidInput:
-    return kind(message, errors=[{"path": path, "code": kind.code, "message": message}])
+def _refused(kind: type[InvalidInput], message: str) -> InvalidInput:
+    return kind(message, errors=[{"path": "/from", "code": kind.code, "message": message}])

@@ -4,16 +4,19 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.forms import Field, ValidationError
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from config.filters import SwitchFilter, TextFilter
 from monitoring.models import TestResult, TestRun
-from monitoring.windows import moment
+from monitoring.windows import moment, refuse_disorder
 
 MOMENT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
-NO_MOMENT = "Give a date, 2026-01-31, or a date with a time, 2026-01-31T12:00:00Z."
+NO_MOMENT = (
+    "Give a date, 2026-01-31, or a date with a time, 2026-01-31T12:00:00Z; in an address + is a space, so escape it."
+)
 
 
 class _MomentField(Field):
@@ -44,8 +47,8 @@ class TestRunFilter(filters.FilterSet):  # type: ignore[misc]
     promptId = filters.UUIDFilter(field_name="prompt_id")
     pipelineId = filters.UUIDFilter(field_name="pipeline_id")
     runGroupId = filters.UUIDFilter(field_name="run_group_id")
-    model = TextFilter()
-    grade = TextFilter()
+    model = TextFilter(strip=False)
+    grade = TextFilter(strip=False)
 
     @classmethod
     def get_filters(cls) -> "OrderedDict[str, Any]":
@@ -62,6 +65,13 @@ class TestRunFilter(filters.FilterSet):  # type: ignore[misc]
             ),
         }
         return OrderedDict({**super().get_filters(), **window})
+
+    def filter_queryset(self, queryset: QuerySet[TestRun]) -> Any:
+        """Raises ``InvalidInput`` for a window that nothing can be in."""
+        begins, ends = self.form.cleaned_data["from"], self.form.cleaned_data["to"]
+        if begins and ends:
+            refuse_disorder(begins, ends)
+        return super().filter_queryset(queryset)
 
 
 class TestResultFilter(filters.FilterSet):  # type: ignore[misc]

@@ -43,7 +43,7 @@ class ModelField(serializers.CharField):
 class WindowQuery(serializers.Serializer[dict[str, Any]]):
     to = MomentField(ends=True, required=False, help_text="Runs that began before; a date includes its day.")
     promptId = serializers.UUIDField(required=False)
-    model = ModelField(required=False)
+    model = ModelField(required=False, trim_whitespace=False)
 
     def get_fields(self) -> dict[str, "serializers.Field[Any, Any, Any, Any]"]:
         """With ``from``, which is no name that a class can declare."""

@@ -20,6 +20,7 @@ from tests.factories import (
     TestRunFactory,
     UserFactory,
 )
+from tests.queries import plans_of
 
 BEGAN = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
 ADDRESSES = ("test-runs", "test-results", "quality/trends", "ai/metrics")
@@ -194,6 +195,10 @@ def test_any_cursor_of_the_form_is_a_place(cursor: str, reader: APIClient) -> No
         ("test-runs", {"prompt": "x"}),
         ("test-runs", {"from": "yesterday"}),
         ("test-runs", {"from": ""}),
+        ("test-runs", {"promptId": " "}),
+        ("test-runs", {"model": "  "}),
+        ("test-runs", {"from": "2026-03-03", "to": "2026-03-02"}),
+        ("test-runs", {"from": "2026-03-03T10:00:00+02:00", "to": "2026-03-03T08:00:00Z"}),
         ("test-runs", {"cursor": "A" * 22}),
         ("test-results", {"runId": "x"}),
         ("quality/trends", {"interval": "minute"}),
@@ -211,6 +216,21 @@ def test_what_cannot_be_answered_is_refused(address: str, query: dict[str, str],
 
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_model_is_asked_for_as_it_is_spelt(reader: APIClient) -> None:
+    spaced, plain = run(model=" small "), run(model="small")
+    window = {"from": "2026-03-01", "to": "2026-03-31"}
+
+    assert ids(reader, model=" small ") == [str(spaced.pk)]
+    assert ids(reader, model="small") == [str(plain.pk)]
+    assert get(reader, "ai/metrics", model=" small ", **window).json()["total"]["runs"] == 1
+
+
+def test_a_plus_that_got_lost_is_explained(reader: APIClient) -> None:
+    refused = reader.get("/api/monitoring/test-runs?from=2026-03-02T12:00:00+02:00").json()
+
+    assert "so escape it" in refused["errors"][0]["message"]
 
 
 def test_a_window_too_long_says_what_to_give(reader: APIClient) -> None:
@@ -293,6 +313,18 @@ def test_an_answer_costs_the_same_for_many_rows(address: str, reader: APIClient)
     get(reader, address)  # the user's permissions are read once
 
     assert queries(2) == queries(25) <= 4
+
+
+@pytest.mark.parametrize("name", ["designSplitId", "promptId", "pipelineId", "model", "grade", "type"])
+def test_the_newest_of_what_is_narrowed_to_are_read_from_an_index(name: str, reader: APIClient) -> None:
+    value = {"model": "small", "grade": "B", "type": "ai"}.get(name, "01955230-0000-7000-8000-000000000000")
+    with connection.cursor() as cursor:  # as with many rows
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+
+    [plan] = [plan for plan in plans_of(lambda: ids(reader, **{name: value})) if "test_run" in plan]
+
+    assert "Sort" not in plan
+    assert "Index Cond" in plan
 
 
 def test_a_run_costs_the_same_for_many_results(reader: APIClient) -> None:

@@ -61,7 +61,7 @@ def test_what_is_left_out_is_filled_in() -> None:
 
 
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="before it begins"):
+    with pytest.raises(InvalidInput, match="Give an earlier `from` or a later `to`"):
         window(day(3, 2), day(3, 2), span=SPAN, now=NOW)
 
 
