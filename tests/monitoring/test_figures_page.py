@@ -10,7 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from monitoring import figures_page
 from tests.factories import AIPromptFactory, StepRunFactory, TestRunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -35,14 +37,77 @@ def test_it_shows_what_ran_and_leads_to_the_runs(client: Client, boss: User) -> 
     answer = client.get(reverse("admin:monitoring_figures"))
 
     page = answer.content.decode()
-    assert "1 unpriced" in page
+    assert "spent; 1 unpriced" in page
     assert str(prompt) in page
     assert step.step_version.step.key in page
     by_prompt, by_model = answer.context["tables"]
     (by_step,) = answer.context["steps"]
     for link in (by_prompt["rows"][0]["link"], by_model["rows"][0]["not_passed"], by_step["link"], by_step["failed"]):
-        found = client.get(address_in(link))
-        assert [row.pk for row in found.context["cl"].result_list] == [run.pk]
+        assert runs_behind(client, link) == {run.pk}
+
+
+def runs_behind(client: Client, link: str) -> set[Any]:
+    return {row.pk for row in client.get(address_in(link)).context["cl"].result_list}
+
+
+def test_a_link_leads_to_just_the_runs_that_its_figure_counts(client: Client, boss: User) -> None:
+    prompt = AIPromptFactory()
+    TestRunFactory(type="quality", prompt=prompt, model="small", status="failed")
+    TestRunFactory(prompt=prompt, model="large", status="failed", cost_usd="0.5", latency_ms=5)
+    TestRunFactory(model="", status="running")
+    error = TestRunFactory(prompt=prompt, model="small", status="error", latency_ms=10)
+    priced = TestRunFactory(prompt=prompt, model="small", cost_usd="0.5")
+    plain = TestRunFactory(model="small", status="failed")
+
+    page = client.get(reverse("admin:monitoring_figures"), {"model": "small"})
+
+    of_prompt, of_none = page.context["tables"][0]["rows"]
+    assert runs_behind(client, of_prompt["link"]) == {error.pk, priced.pk}
+    assert runs_behind(client, of_prompt["not_passed"]) == {error.pk}
+    assert runs_behind(client, of_prompt["unpriced"]) == {error.pk}
+    assert runs_behind(client, of_none["link"]) == {plain.pk}
+    days = {chart["title"]: chart["rows"][-1][0] for chart in page.context["charts"] if chart["rows"]}
+    assert runs_behind(client, days["AI: runs that passed"]) == {error.pk, priced.pk, plain.pk}
+    assert runs_behind(client, days["AI: 95 % were done in"]) == {error.pk}
+    assert runs_behind(client, days["AI: cost of priced runs"]) == {priced.pk}
+
+
+def test_runs_without_a_model_are_led_to(client: Client, boss: User) -> None:
+    nameless = TestRunFactory(model="")
+    TestRunFactory.create_batch(2, model="small")
+
+    page = client.get(reverse("admin:monitoring_figures"))
+
+    assert runs_behind(client, page.context["tables"][1]["rows"][1]["link"]) == {nameless.pk}
+
+
+def test_steps_lead_to_the_runs_that_were_looked_at(
+    client: Client, boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures_page, "LATEST_STEPS", 2)
+    step, began = StepRunFactory(completed=True), timezone.now()
+    runs = [
+        TestRunFactory(step_run=step, attempt=number + 1, started_at=began - timedelta(minutes=number))
+        for number in range(3)
+    ]
+
+    [row] = client.get(reverse("admin:monitoring_figures")).context["steps"]
+
+    assert row["runs"] == 2
+    assert runs_behind(client, row["link"]) == {run.pk for run in runs[:2]}
+
+
+def test_it_says_how_many_it_leaves_out(client: Client, boss: User) -> None:
+    for number in range(figures_page.SHOWN + 1):
+        TestRunFactory(model=f"model-{number}")
+
+    assert f"Of {figures_page.SHOWN + 1}, the {figures_page.SHOWN} with the most runs" in show(client)
+
+
+def test_other_windows_keep_what_it_is_narrowed_to(client: Client, boss: User) -> None:
+    page = client.get(reverse("admin:monitoring_figures"), {"model": "a&b"})
+
+    assert all(preset["url"].endswith("&model=a%26b") for preset in page.context["presets"])
 
 
 def test_each_day_of_a_chart_leads_to_its_runs(client: Client, boss: User) -> None:
@@ -75,7 +140,7 @@ def test_it_can_be_narrowed(client: Client, boss: User) -> None:
     ("query", "says"),
     [
         ({"begins": "soon"}, "Give a date, as 2026-01-31."),
-        ({"begins": "2026-02-01", "ends": "2026-01-01"}, "before it begins"),
+        ({"begins": "2026-02-01", "ends": "2026-01-01"}, "an earlier `from`"),
         ({"begins": "2020-01-01"}, "more than 366 days"),
         ({"prompt": "x", "begins": "2020-01-01"}, "Window"),
     ],
