@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, NoReturn, cast
 
 from django import forms
@@ -30,6 +31,8 @@ from config.strict_json import object_of
 from config.texts import as_uuid
 
 Display = Callable[[Any], Any]
+READABLE = 1e-9
+"""Above this a number is written without a power of ten."""
 
 
 class CodeTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
@@ -428,14 +431,17 @@ def duration_text(length: timedelta | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def number_text(value: float | None) -> str:
     """Three significant digits, or a whole number from 1,000 on; ``n/a`` for None."""
     if value is None:
         return "n/a"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    digits = f"{value:.3g}"
+    return f"{Decimal(digits):f}" if abs(value) > READABLE else digits
 
 
 def _shown(name: str) -> str:

@@ -68,7 +68,7 @@ def _paging(view: Any) -> list[str]:
 
 def _refuse_empty(request: Request) -> None:
     for name, value in request.query_params.items():
-        if not value.strip():
+        if not str(value).strip():
             raise InvalidInput(f"The parameter {name[:SHOWN]!r} is empty. Give it a value, or leave it out.")
 
 

@@ -97,6 +97,15 @@ def test_steps_lead_to_the_runs_that_were_looked_at(
     assert runs_behind(client, row["link"]) == {run.pk for run in runs[:2]}
 
 
+def test_small_costs_are_written_out(client: Client, boss: User) -> None:
+    TestRunFactory(model="small", cost_usd="0.00000123")
+
+    page = show(client)
+
+    assert "0.000002 US$" in page
+    assert "e-0" not in page
+
+
 def test_it_says_how_many_it_leaves_out(client: Client, boss: User) -> None:
     for number in range(figures_page.SHOWN + 1):
         TestRunFactory(model=f"model-{number}")
