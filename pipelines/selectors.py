@@ -10,6 +10,7 @@ from ir_schemas.models import IRArtifact
 from metrics.models import MetricResult
 from pipelines.models import PipelineRun, StepOutputLink, StepRun
 from pipelines.outputs import output_dir
+from pipelines.spans import last_span
 
 MILLISECOND = 1000
 
@@ -51,13 +52,14 @@ def with_records(rows: QuerySet[StepRun]) -> QuerySet[StepRun]:
 def step_report(step_run: Any) -> dict[str, Any]:
     """One step run of ``with_records`` as JSON."""
     artifact = next(iter(step_run.artifacts_now), None)
+    span = last_span(step_run) if step_run.finished_at else None
     return {
         "stepRunId": str(step_run.pk),
         "nodeKey": step_run.node_key,
         "mapIndex": step_run.map_index,
         "status": step_run.status,
         "attempt": step_run.attempt,
-        "durationMs": _milliseconds(step_run.started_at, step_run.finished_at),
+        "durationMs": span.milliseconds() if span else None,
         "artifactId": str(artifact.pk) if artifact else None,
         "isValid": artifact.is_valid if artifact else None,
         "errorCount": artifact.error_count if artifact else None,

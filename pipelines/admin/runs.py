@@ -24,6 +24,7 @@ from pipelines.admin.run_page import OUTPUT_MODELS, Viewer, load_run_page, load_
 from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
 from pipelines.models.runs import STATUS_COLOURS
 from pipelines.packaging import modules_zip
+from pipelines.spans import last_span
 
 RUN_RELATIONS = ("pipeline", "pipeline_version__pipeline", "design_split", "started_by", "rerun_of")
 
@@ -176,7 +177,6 @@ class StepRunAdmin(ReadOnlyAdmin):
         steps = super().get_queryset(request)
         unseen = (
             "params",
-            "past_attempts",
             *(f"pipeline_run__{name}" for name in ("dag", "inputs", "params", "error")),
         )
         return steps.defer(*unseen, "pipeline_run__pipeline_version__dag") if is_list(request) else steps
@@ -192,7 +192,8 @@ class StepRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Took")
     def took(self, obj: StepRun) -> str:
-        return duration_text(obj.finished_at - obj.started_at if obj.finished_at and obj.started_at else None)
+        span = last_span(obj) if obj.finished_at else None
+        return duration_text(span.ended - span.began if span and span.ended else None)
 
 
 @admin.register(StepLog)

@@ -206,7 +206,7 @@ def test_a_pipeline_is_started_where_none_is_active(client: Client, operator: Us
 def test_a_run_is_cancelled_after_a_question(client: Client, operator: User) -> None:
     made = engine.start_run(version=pipeline({"key": "a"}, {"key": "b", "dependsOn": ["a"]}))
 
-    assert "2 have not begun" in page_of(client, url("pipelinerun_cancel", made))
+    assert "2 wait for their turn, and will not run." in page_of(client, url("pipelinerun_cancel", made))
     first, second = (client.post(url("pipelinerun_cancel", made)) for _ in range(2))
 
     assert statuses(made) == {"a": "cancelled", "b": "cancelled"}

@@ -1,6 +1,7 @@
 """The run page's picture of the DAG, its time line, and how it follows a run under way."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+from rest_framework.test import APIClient
 
 from pipelines import engine
+from pipelines.executors import inline
 from pipelines.models import PipelineRun, StepRun, StepVersion
 from tests import factories
 from tests.pipelines.building import PAGE, pipeline, run
@@ -103,18 +108,101 @@ def test_the_time_line_tells_when_each_node_ran(client: Client, boss: User) -> N
 
 
 def test_the_time_line_tells_what_has_not_begun_from_what_will_not_run(client: Client, boss: User) -> None:
-    skipped = {"key": "skipped", "condition": "false"}
-    waiting = {"key": "waiting", "dependsOn": ["first"], "approval": True}
-    made = run(pipeline({"key": "first"}, skipped, waiting))
+    nodes = [
+        {"key": "skipped", "condition": "false"},
+        {"key": "broken", "condition": "ir.first > 1", "dependsOn": ["first"], "continueOnFail": True},
+        {"key": "none", "forEach": "ir.first.items", "dependsOn": ["first"]},
+        {"key": "waiting", "dependsOn": ["first"], "approval": True},
+    ]
+    made = run(pipeline({"key": "first", "params": {"ir": {"items": []}}}, *nodes))
 
     page = page_of(client, made)
     assert "1 more has not begun." in page
-    assert "1 more did not run here" in page
+    assert "3 more did not run here: 1 skipped, 1 failed, 1 without items." in page
 
     engine.cancel(run_id=made.pk)
     page = page_of(client, made)
     assert "not begun" not in page
-    assert "2 more did not run here" in page
+    assert "4 more did not run here: 1 skipped, 1 failed, 1 without items, 1 cancelled." in page
+
+
+def test_what_did_not_run_is_counted_by_nodes_where_they_are_drawn_together(client: Client, boss: User) -> None:
+    made = wide_run(300, status="cancelled", finished_at=timezone.now())
+    StepRun.objects.filter(pipeline_run=made).update(status="cancelled", finished_at=timezone.now())
+    StepRun.objects.filter(pipeline_run=made, node_key="n0").update(started_at=made.created_at)
+
+    page = page_of(client, made)
+
+    counted = re.search(r"(\d+) more did not run here: (\d+) cancelled", page)
+    assert counted
+    together = next(label for label in labels(page) if label.startswith("n0"))
+    in_its_box = 1 + int(re.search(r"and (\d+) more", together)[1]) if "more" in together else 1
+    assert int(counted[1]) == int(counted[2]) == 300 - in_its_box
+
+
+def retrying(began: datetime, **fields: Any) -> StepRun:
+    """A step run whose first attempt failed after 20 ms."""
+    ended = began + timedelta(milliseconds=20)
+    error = {"code": "example-refused", "message": "Not today."}
+    past = [{"attempt": 1, "startedAt": began.isoformat(), "endedAt": ended.isoformat(), "error": error}]
+    made = engine.start_run(version=pipeline({"key": "first", "retries": 2}))
+    PipelineRun.objects.filter(pk=made.pk).update(created_at=began)
+    step: StepRun = made.step_runs.get()
+    for name, value in {"attempt": 1, "started_at": began, "past_attempts": past, **fields}.items():
+        setattr(step, name, value)
+    step.save()
+    return step
+
+
+def test_a_step_that_waits_for_its_next_attempt_is_not_shown_as_running(client: Client, boss: User) -> None:
+    step = retrying(timezone.now() - timedelta(minutes=5), not_before=timezone.now() + timedelta(minutes=5))
+
+    page = page_of(client, step.pipeline_run)
+
+    assert labels(page) == ["first: Ready · to try again; is tried again up to 2 times"]
+    assert "Attempt 1: <strong>example-refused</strong> Not today. It is tried again, not before " in page
+    assert '<span class="muted">–</span>' in page
+    assert "first: waited to be tried again" in page
+    assert "fill-default" not in page
+
+
+def test_a_step_that_was_cancelled_before_its_next_attempt_took_as_long_as_the_last(client: Client, boss: User) -> None:
+    began = timezone.now() - timedelta(minutes=5)
+    step = retrying(began, status="cancelled", finished_at=timezone.now())
+    PipelineRun.objects.update(status="cancelled", finished_at=timezone.now())
+    api = APIClient()
+    api.force_authenticate(boss)
+
+    page = page_of(client, step.pipeline_run)
+    listed = client.get(reverse("admin:pipelines_steprun_changelist")).content.decode()
+
+    assert labels(page) == ["first: Cancelled; is tried again up to 2 times"]
+    assert '<span class="muted">20 ms</span>' in page
+    assert "20 ms" in listed
+    assert api.get(f"/api/step-runs/{step.pk}").json()["durationMs"] == 20
+
+
+def test_the_page_tells_what_the_run_was_started_with(client: Client, boss: User) -> None:
+    version = pipeline({"key": "first"})
+    first = run(version, inputs={"site": SCRIPT}, params={"first": {"x": 1}})
+    again = inline.carry(engine.rerun(run_id=first.pk, from_nodes=["first"]).pk, threads=0)
+
+    page = page_of(client, again)
+
+    assert "What it was started with" in page
+    assert escape('"site": "<script>') in page
+    assert SCRIPT not in page
+    assert "Nodes that were named to run again" in page
+    assert client.get(reverse("admin:pipelines_pipelinerun_json", args=[again.pk, "params"])).json() == first.params
+    assert "What it was started with" not in page_of(client, run(version))
+
+
+def test_a_failure_that_does_not_stop_the_run_says_so(client: Client, boss: User) -> None:
+    refused = {"params": {"refuse": "no"}}
+    page = page_of(client, run(pipeline({"key": "a", **refused}, {"key": "b", "continueOnFail": True, **refused})))
+
+    failures = re.findall(r"<strong>example-refused</strong> no(.*)</li>", page)
+    assert failures == ["", " (it may fail without stopping the run)"]
 
 
 def test_attempts_that_were_given_up_have_bars(client: Client, boss: User) -> None:

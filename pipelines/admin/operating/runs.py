@@ -36,7 +36,7 @@ def cancel_page(admin: Any, request: HttpRequest, pk: uuid.UUID) -> HttpResponse
     tallies = load_tallies(run)
     counts = together(tallies, tallies).counts
     running, done = counts.get(StepStatus.RUNNING, 0), sum(counts.get(status, 0) for status in FINISHED_STEP)
-    context = {"run": run, "running": running, "done": done, "unbegun": sum(counts.values()) - running - done}
+    context = {"run": run, "running": running, "done": done, "idle": sum(counts.values()) - running - done}
     return show(admin, request, "cancel", title=f"Cancel the run of {run.pipeline_version}", **context)
 
 

@@ -1,15 +1,18 @@
 """Everything the run page shows, read in a number of queries that does not grow with the run."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from config.admin_base import duration_text
+from config.json_html import code_html, pretty_json
 from ir_schemas.models import OUTCOME_COLOURS, IRArtifact
 from pipelines.admin.dag_picture import Picture
 from pipelines.admin.run_page.chips import Chip, pool_chip, status_chip
@@ -38,17 +41,30 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A document that the run was started with; ``url`` leads to it as a file."""
+
+    label: str
+    html: SafeString
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
+    """``may_fail`` are the nodes whose failures do not stop the run."""
+
     run: PipelineRun
     viewer: Viewer
     status: Chip
     waits: Chip | None
     took: str
+    given: list[Given]
     error: Mapping[str, Any] | None
     waiting: list[StepRow]
     more_waiting: int
     failures: list[StepRow]
     more_failures: int
+    may_fail: Collection[str]
     groups: list[NodeGroup]
     has_modules: bool
     ir_counts: list[Chip]
@@ -78,11 +94,13 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
         status=status_chip(run),
         waits=pool_chip(run),
         took=duration_text((run.finished_at or now) - run.created_at),
+        given=list(_given(run)),
         error=_untold_error(run, failures[:MOST_FAILURES]),
         waiting=waiting[:MOST_FAILURES],
         more_waiting=max(_count(tallies, StepStatus.WAITING) - MOST_FAILURES, 0),
         failures=failures[:MOST_FAILURES],
         more_failures=max(_count(tallies, StepStatus.FAILED) - MOST_FAILURES, 0),
+        may_fail={node.key for node in graph.nodes if node.continue_on_fail} if graph else (),
         groups=groups,
         has_modules=any(row.has_files for row in rows),
         ir_counts=_ir_counts(run),
@@ -94,6 +112,15 @@ def load_run_page(run: PipelineRun, tallies: Mapping[str, Tally], viewer: Viewer
         all_steps_url=step_runs_url(run),
         reruns=list(run.reruns.only("status")[:MOST_RERUNS]) if run.is_finished else [],
     )
+
+
+def _given(run: PipelineRun) -> Iterator[Given]:
+    for label, name in (("Inputs", "inputs"), ("Parameters", "params")):
+        if data := getattr(run, name):
+            url = reverse("admin:pipelines_pipelinerun_json", args=[run.pk, name])
+            yield Given(label, code_html(pretty_json(data)), url)
+    if run.rerun_from:
+        yield Given("Nodes that were named to run again", code_html("\n".join(map(str, run.rerun_from))))
 
 
 def _untold_error(run: PipelineRun, failures: Iterable[StepRow]) -> Mapping[str, Any] | None:

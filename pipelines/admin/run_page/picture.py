@@ -57,7 +57,9 @@ def _note(tally: Tally, *, is_many: bool, now: datetime) -> str:
     words = [StepStatus(tally.state).label]
     if tally.reused:
         words.append("reused")
-    elif tally.began:
+    elif tally.began and tally.state == StepStatus.READY:
+        words.append("to try again")
+    elif tally.began and tally.state != StepStatus.CANCELLED:
         words.append(duration_text((tally.ended or now) - tally.began))
     done = _done(tally)
     return " · ".join([*words, *([] if done is None else [f"{done} %"])])

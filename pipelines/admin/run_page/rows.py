@@ -32,6 +32,7 @@ from pipelines.models import (
     ValidationResult,
 )
 from pipelines.models.runs import OutputType, StepStatus
+from pipelines.spans import last_failure, last_span
 
 MAX_ITEMS = 100
 MAX_ROWS = 300
@@ -62,13 +63,14 @@ class OutputChips:
 
 @dataclass(slots=True)
 class StepRow:
-    """One ``StepRun`` with all that hangs on it."""
+    """One ``StepRun`` with all that hangs on it. ``setback`` is why its last attempt is to be repeated."""
 
     step_run: StepRun
     title: str
     status: Chip
     took: str
     error: Mapping[str, Any] | None
+    setback: Mapping[str, Any]
     waits: Chip | None = None
     validity: Chip | None = None
     metrics: list[Chip] = field(default_factory=list)
@@ -113,14 +115,15 @@ def _shown_step_runs(run: PipelineRun) -> QuerySet[StepRun]:
 
 
 def _row(step_run: StepRun) -> StepRow:
-    began, ended = step_run.started_at, step_run.finished_at or timezone.now()
+    span = last_span(step_run) if step_run.status != StepStatus.READY else None
     return StepRow(
         step_run=step_run,
         title=str(step_run),
         status=status_chip(step_run),
         waits=pool_chip(step_run),
-        took=duration_text(ended - began if began else None),
+        took=duration_text((span.ended or timezone.now()) - span.began if span else None),
         error=step_run.error if isinstance(step_run.error, Mapping) else None,
+        setback=last_failure(step_run),
     )
 
 

@@ -1,11 +1,9 @@
 """The run's time line: a row for each node that has begun, with a bar for each of its step runs that is shown."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-from django.utils.dateparse import parse_datetime
 
 from config.admin_base import duration_text
 from pipelines.admin.dag_picture import members_name
@@ -16,11 +14,14 @@ from pipelines.dag import Graph
 from pipelines.drawing import Scale, lanes
 from pipelines.models import PipelineRun
 from pipelines.models.runs import STATUS_COLOURS, StepStatus
+from pipelines.spans import Span, last_span, past_spans
 
 MOST_LANES = 24
 ROW_HEIGHT = 18
 LAST_NAMED = 92
 """A mark further on than so many per cent has no room for its time."""
+HAIR = 2
+"""The height of a bar that stands for waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,16 @@ class NodeBars:
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
-    """``unbegun`` counts the nodes that may still begin, ``not_run`` those that were reused, skipped or cancelled."""
+    """``unbegun`` counts the nodes that may still begin, ``not_run`` those that are settled and never ran here.
+
+    ``not_run_as`` says what became of them: ``3 skipped, 1 reused``.
+    """
 
     rows: list[NodeBars] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     unbegun: int = 0
     not_run: int = 0
+    not_run_as: str = ""
 
 
 def run_time_line(
@@ -77,13 +82,13 @@ def run_time_line(
     maker = _Maker(run, graph, tallies, {group.key: group for group in groups}, now)
     tallied = [(keys, together(tallies, keys)) for keys in boxes]
     begun = [(tally.began, keys, tally) for keys, tally in tallied if tally.began]
-    others = [tally for _, tally in tallied if not tally.began]
-    not_run = len(others) if run.is_finished else sum(0 < each.total == each.finished for each in others)
+    others = [tallies.get(key, Tally()) for keys, tally in tallied if not tally.began for key in keys]
+    settled = [each for each in others if run.is_finished or 0 < each.total == each.finished]
     rows = [maker.row(keys, tally, began) for began, keys, tally in sorted(begun, key=lambda each: each[0])]
     marks = [
         Mark(f"{tick.at}", _since(tick.since_start) if tick.at <= LAST_NAMED else "") for tick in maker.scale.ticks()
     ]
-    return TimeLine(rows, marks, len(others) - not_run, not_run)
+    return TimeLine(rows, marks, len(others) - len(settled), len(settled), _in_words(settled))
 
 
 class _Maker:
@@ -101,7 +106,10 @@ class _Maker:
     def row(self, keys: tuple[str, ...], tally: Tally, began: datetime) -> NodeBars:
         ended = self._ended(tally)
         group = self.groups.get(keys[0]) if len(keys) == 1 else None
-        bars, height = self._items(group) if group and not group.hidden else ([], ROW_HEIGHT)
+        spans = self._spans(group) if group and not group.hidden else []
+        if spans:
+            began, ended = min(span.began for _, span in spans), max(span.ended or self.now for _, span in spans)
+        bars, height = self._items(spans)
         took = duration_text(ended - began)
         state = STATUS_WORDS.get(tally.state, tally.state)
         return NodeBars(
@@ -125,38 +133,43 @@ class _Maker:
         since = max((ended for key in keys for ended in self._parents_ended(key)), default=self.run.created_at)
         if began <= since:
             return []
-        return [self._bar(since, began, height // 2 - 1, 2, "wait", f"waited {duration_text(began - since)}")]
+        return [self._bar(since, began, (height - HAIR) // 2, HAIR, "wait", f"waited {duration_text(began - since)}")]
 
     def _parents_ended(self, key: str) -> Iterable[datetime]:
         parents = self.graph.node(key).parents if self.graph and key in self.graph.by_key else ()
         return filter(None, (self.tallies[parent].ended for parent in parents if parent in self.tallies))
 
-    def _items(self, group: NodeGroup) -> tuple[list[Bar], int]:
+    def _spans(self, group: NodeGroup) -> list[tuple[StepRow, Span]]:
+        """The last attempt of each step run that has begun."""
+        return [(row, span) for row in group.rows if (span := last_span(row.step_run))]
+
+    def _items(self, begun: Sequence[tuple[StepRow, Span]]) -> tuple[list[Bar], int]:
         """A bar for each step run, beside each other where they overlap; none where there are too many of them."""
-        begun = [(row, began) for row in group.rows if (began := row.step_run.started_at)]
-        rows = [row for row, _ in begun]
-        spans = [(began, row.step_run.finished_at or self.now) for row, began in begun]
-        places = lanes([(begin.timestamp(), end.timestamp()) for begin, end in spans])
+        places = lanes([(span.began.timestamp(), (span.ended or self.now).timestamp()) for _, span in begun])
         count = max(places, default=0) + 1
         if count > MOST_LANES:
             return [], ROW_HEIGHT
         pitch = max(ROW_HEIGHT // count, 5)
         bars = [
             bar
-            for row, span, lane in zip(rows, spans, places, strict=True)
+            for (row, span), lane in zip(begun, places, strict=True)
             for bar in self._attempts(row, span, lane * pitch, max(pitch - 1, 4) if count > 1 else pitch)
         ]
         return bars, max(count * pitch, ROW_HEIGHT)
 
-    def _attempts(self, row: StepRow, span: tuple[datetime, datetime], y: int, height: int) -> list[Bar]:
-        """The attempts that were given up, as far as their times are known, and the last one."""
-        step_run = row.step_run
+    def _attempts(self, row: StepRow, last: Span, y: int, height: int) -> list[Bar]:
+        """The attempts that were given up, as far as their times are known, and the one that counts or what follows."""
         past = [
-            self._bar(begin, end, y, height, "past", f"{row.title}: attempt {attempt}, given up")
-            for attempt, begin, end in past_attempts(step_run.past_attempts)
+            self._bar(span.began, span.ended, y, height, "past", f"{row.title}: attempt {span.attempt}, given up")
+            for span in past_spans(row.step_run)
+            if span.ended
         ]
+        until = row.step_run.finished_at or self.now
+        if last.ended and last.ended < until:
+            middle = y + (height - HAIR) // 2
+            return [*past, self._bar(last.ended, until, middle, HAIR, "wait", f"{row.title}: waited to be tried again")]
         title = f"{row.title}: {row.status.text.lower()}, {row.took}"
-        return [*past, self._bar(*span, y, height, STATUS_COLOURS[step_run.status], title)]
+        return [*past, self._bar(last.began, until, y, height, STATUS_COLOURS[row.step_run.status], title)]
 
     def _bar(self, begin: datetime, end: datetime, y: int, height: int, kind: str, title: str) -> Bar:
         x = self.scale.at(begin)
@@ -167,12 +180,17 @@ class _Maker:
 STATUS_WORDS: dict[str, str] = {status.value: status.label.lower() for status in StepStatus}
 
 
-def past_attempts(past: Any) -> Iterable[tuple[int, datetime, datetime]]:
-    """Number, start and end of each earlier attempt that says when it ran."""
-    for each in past if isinstance(past, list) else []:
-        begin, end = (parse_datetime(str(each.get(name) or "")) for name in ("startedAt", "endedAt"))
-        if begin and end:
-            yield each.get("attempt", 0), begin, end
+def _in_words(settled: Iterable[Tally]) -> str:
+    counts = Counter(_why_not_run(tally) for tally in settled)
+    return ", ".join(f"{count:,} {why}" for why, count in counts.most_common())
+
+
+def _why_not_run(tally: Tally) -> str:
+    if tally.reused:
+        return "reused"
+    if tally.state == StepStatus.COMPLETED:
+        return "without items"
+    return STATUS_WORDS[tally.state] if tally.total else "never planned"
 
 
 def _since(length: timedelta) -> str:
