@@ -6,7 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -20,6 +21,13 @@ POLICY = (
 )
 # Addresses that no route has and, with a slash to follow, could have.
 NOWHERE = {"/api/": "/api/nothing-here", "/admin/": "/admin/nothing-here"}
+
+
+class HostMiddleware(CommonMiddleware):
+    """Refuses host names that are not ours, but for probes: whoever runs the site asks each process by its address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in settings.PROBES else super().process_request(request)
 
 
 class ContentSecurityPolicyMiddleware:

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -68,6 +69,17 @@ def test_readyz_waits_for_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
     assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/healthz", "/readyz", "/metrics"])
+def test_probes_answer_by_whatever_name_and_over_plain_http(address: str, settings: LazySettings) -> None:
+    settings.ALLOWED_HOSTS = ["irline.example"]
+    settings.SECURE_SSL_REDIRECT = True
+    settings.METRICS_OPEN = True
+
+    assert Client().get(address, headers={"Host": "10.1.2.3:8000"}).status_code == 200
+    assert Client().get("/admin/login/", headers={"Host": "10.1.2.3:8000"}).status_code == 400
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
