@@ -30,6 +30,8 @@ Kind = Literal["ai", "quality"]
 
 LIMITS = Limits(max_bytes=25_000_000, max_depth=64)
 MAX_ERRORS = 20
+# What bounds the time of the check allows; said of a schema, the words would be for whoever wrote it.
+TOO_LARGE = "The run has too many characters to be checked; hand in 10 million at most, with its longest texts cut."
 LONGEST_MODEL = 200
 _ARRAYS = ", ".join(["%s::uuid[]"] * 6 + ["%s::text[]"] * 2)
 # What an item can name, in the order of the arguments of pipelines_recording_ground.
@@ -100,7 +102,10 @@ def check(kind: Kind, item: Any) -> None:
     report = _compiled(kind).validate(item, limits=LIMITS, max_errors=MAX_ERRORS)
     if report.valid:
         return
-    errors = [{"path": error.path, "code": error.code, "message": error.message} for error in report.errors]
+    errors = [
+        {"path": error.path, "code": error.code, "message": TOO_LARGE if error.code == "too-costly" else error.message}
+        for error in report.errors
+    ]
     which = "One value" if report.error_count == 1 else f"{report.error_count} of the values"
     raise ItemInvalid(f"{which} cannot be used; see errors.", errors=errors)
 

@@ -415,6 +415,13 @@ def test_what_is_no_run_is_refused(address: str, body: Any, status: int, code: s
     assert TestRun.objects.count() == 0
 
 
+def test_a_run_that_is_too_large_to_be_checked_is_refused_in_words_for_its_sender() -> None:
+    refused = signed_in().post("/api/ai-runs", {"idempotencyKey": "a", "prompt": "a" * 10_000_000})
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "too-costly")
+    assert "10 million" in refused.json()["errors"][0]["message"]
+
+
 def test_five_hundred_at_once_are_taken() -> None:
     response = signed_in().post("/api/quality-runs", {"items": [{"idempotencyKey": str(n)} for n in range(500)]})
 
