@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -26,7 +26,7 @@ from pipelines.executors.duties import look_once
 from pipelines.models import PipelineRun, PromptData
 from pipelines.steps.contract import StepContext, StepResult
 from tests.contract.test_legacy_reads import EXAMPLES, frozen
-from tests.factories import AlertFactory, DesignSplitFactory, PipelineDefinitionFactory
+from tests.factories import AlertFactory, DesignSplitFactory, PipelineDefinitionFactory, UserFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
 
@@ -37,6 +37,9 @@ LEGACY = {
     *("DesignSplit", "SplitAsset", "ModuleTemplate", "GeneratedArtifact", "ValidationResult", "ReviewFeedback"),
     *("AIProcess", "AIPrompt", "PromptData", "PromptResult"),
 }
+TRIED: set[str] = set()
+RETRIES = {"retries": 1, "retryDelayMs": 1}
+MODES = {(Key.IR_VALIDATION_MODE, "on"): "log"}
 RUN = {"idempotencyKey": "a", "prompt": "Describe.", "result": {"title": "x"}, "model": "m", "provider": "p"}
 
 
@@ -47,7 +50,7 @@ def defaults(settings: LazySettings) -> None:
     for key in Key:
         setattr(settings, key, declared[key])
     settings.IR_VALIDATION_MODE = declared["IR_VALIDATION_MODE"] or "off"
-    settings.PIPELINE_STEPS = HANDLERS | {"emit": "tests.pipelines.test_everything_off.switch_off"}
+    settings.PIPELINE_STEPS = HANDLERS | {"emit": "tests.pipelines.test_everything_off.switching"}
 
 
 @pytest.fixture
@@ -57,9 +60,22 @@ def api(boss: User) -> APIClient:
     return client
 
 
-def switch_off(context: StepContext) -> StepResult:
-    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="off", reason="switched off while it runs")
-    return StepResult(ir={"done": True})
+def switching(context: StepContext) -> StepResult:
+    """Switches as it is told to, then fails where it was told to by its first attempt."""
+    if context.map_index in (None, 1):
+        switch(*context.params.get("switch", ()))
+    first = context.idempotency_key not in TRIED
+    TRIED.add(context.idempotency_key)
+    if first and context.params.get("fails"):
+        raise RuntimeError("at first")
+    return StepResult(ir={"parts": [1, 2]})
+
+
+def switch(*values: str) -> None:
+    """Every flag, to each of these in turn."""
+    for value in values:
+        for key in Key:
+            set_flag(key=key, value=MODES.get((key, value), value), reason="while a run is under way")
 
 
 def new_tables() -> Iterator[Any]:
@@ -133,26 +149,53 @@ def test_whatever_is_tried_no_new_table_is_written(
     assert definition.runs.count() == 0
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("executor", ["inline", "distributed"])
-def test_switching_off_mid_run_lets_the_run_end_whole_and_refuses_the_next(
-    executor: str, settings: LazySettings
-) -> None:
-    settings.PIPELINE_EXECUTOR = executor
-    set_flag(key=Key.PIPELINE_LOGGING_ENABLED, value="on", reason="test")
-    version = building.pipeline({"key": "first"}, {"key": "second", "dependsOn": ["first"]})
-    run = engine.start_run(version=version)
+def passed(*nodes: str) -> list[tuple[str, str]]:
+    return [(node, "passed") for node in nodes]
 
-    if executor == "inline":
+
+def carried(run: PipelineRun) -> None:
+    if settings.PIPELINE_EXECUTOR == "inline":
         inline.carry(run.pk, threads=0)
     else:
         call_command("worker", once=True, concurrency=2)
-
     run.refresh_from_db()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("executor", "stage"),
+    [
+        *(("inline", stage) for stage in ("before", "body", "fan-out", "retry", "approval")),
+        *(("distributed", stage) for stage in ("body", "retry")),
+    ],
+)
+def test_switching_off_mid_run_lets_the_run_end_whole_and_refuses_the_next(
+    executor: str, stage: str, settings: LazySettings
+) -> None:
+    values = ["off", "on", "off"]
+    settings.PIPELINE_EXECUTOR = executor
+    switch("on")
+    told = {stage: {"switch": values}}
+    version = building.pipeline(
+        {"key": "first", "params": told.get("body", {})},
+        {"key": "each", "dependsOn": ["first"], "forEach": "first.parts", "params": told.get("fan-out", {})},
+        {"key": "flaky", "dependsOn": ["first"], "params": {"fails": True, **told.get("retry", {})}, **RETRIES},
+        {"key": "gate", "dependsOn": ["each", "flaky"], "approval": True},
+    )
+    run = engine.start_run(version=version)
+    if stage == "before":
+        switch(*values)
+    carried(run)
+    if stage == "approval":
+        switch(*values)
+    engine.approve(step_run_id=run.step_runs.get(node_key="gate").pk, user=UserFactory())
+    carried(run)
+
     assert run.status == PipelineRun.Status.COMPLETED
-    assert set(building.statuses(run).values()) == {"completed"}
-    assert IRArtifact.objects.filter(step_run__pipeline_run=run).count() == 2
-    assert TestRun.objects.filter(step_run__pipeline_run=run).count() == 2
+    assert building.statuses(run) == dict.fromkeys(["first", "each[0]", "each[1]", "flaky", "gate"], "completed")
+    assert IRArtifact.objects.filter(step_run__pipeline_run=run).count() == 5
+    kept = TestRun.objects.filter(step_run__pipeline_run=run).values_list("step_run__node_key", "status")
+    assert sorted(kept) == [*passed("each", "each", "first"), ("flaky", "error"), *passed("flaky", "gate")]
     with pytest.raises(LoggingDisabled):
         engine.start_run(version=version)
     assert PipelineRun.objects.count() == 1
