@@ -18,6 +18,7 @@ from hypothesis import settings as examples
 from ir_schemas.active import stop_listening
 from monitoring.flags import Key, set_flag
 from pipelines.seeding import plant
+from tests import described
 from tests.answering import Answers, answering_servers
 from tests.databases import migrated_template
 from tests.factories import UserFactory
@@ -70,6 +71,21 @@ def plain_static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 def quick_passwords() -> Iterator[None]:
     """Passwords are hashed at once: what makes it take long is Django's to test."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def described_answers() -> Iterator[None]:
+    """Whatever a test asks of the API, the answer is one that the description names."""
+    ask = Client.request
+
+    def request(self: Client, **environment: Any) -> Any:
+        answer = ask(self, **environment)
+        described.check(answer)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "request", request)
         yield
 
 

@@ -260,7 +260,7 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
         transaction.set_rollback(is_rehearsal)
         return Response({"created": imported.created, "unchanged": imported.unchanged})
 
-    @extend_schema(request=SetItemsSerializer, responses=GroundTruthSetSerializer)
+    @extend_schema(request=SetItemsSerializer, responses={200: GroundTruthSetSerializer, 409: FROZEN})
     @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])
     def items(self, request: Request, pk: uuid.UUID) -> Response:
         """Put versions into the set, each in place of another version of its answer."""
@@ -274,7 +274,7 @@ class GroundTruthSetViewSet(CreateModelMixin, ReadOnlyModelViewSet[GroundTruthSe
         ground_truth.put_into_set(truth_set=self.get_object(), truths=truths)
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=GroundTruthSetSerializer)
+    @extend_schema(request=None, responses={200: GroundTruthSetSerializer, 409: FROZEN})
     @action(detail=True, methods=["post"], permission_classes=[holds(CURATE)])
     def freeze(self, request: Request, pk: uuid.UUID) -> Response:
         """Let the set stay as it is, for good."""

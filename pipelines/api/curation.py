@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,7 +45,20 @@ class CurateView(CuratingView):
     Curating it again answers with the version that it made.
     """
 
-    @extend_schema(operation_id="review_feedback_curate", request=None, responses={201: GroundTruthSerializer})
+    @extend_schema(
+        operation_id="review_feedback_curate",
+        request=None,
+        responses={
+            201: GroundTruthSerializer,
+            400: OpenApiResponse(
+                description="It breaks the schemas in force for its scope: `ground-truth-invalid`, with the places in "
+                "`errors`."
+            ),
+            409: OpenApiResponse(
+                description="It can't become ground truth, as `detail` says: `feedback-not-curatable`."
+            ),
+        },
+    )
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         feedback = get_object_or_404(ReviewFeedback.objects.visible_to(request.user), pk=pk)
         truth = curate(feedback=feedback, curator=signed_in(request))
