@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.models import ProcrastinateWorker
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
@@ -175,27 +177,43 @@ def test_a_step_that_kills_every_worker_fails_and_the_others_go_on(surroundings:
     assert counts["runs completed"] == len(others)
 
 
-def test_a_job_that_no_worker_was_told_of_is_found(surroundings: dict[str, str], settings: Any) -> None:
+def test_jobs_that_no_worker_was_told_of_are_found_soon(surroundings: dict[str, str], settings: Any) -> None:
     quiet = {**surroundings, "PIPELINE_SWEEP_MS": "3600000"}
+    version = building.pipeline({"key": "first"})
+    beats: set[Any] = set()
     with workers(1, quiet):
-        told = building.start(building.diamond())
+        building.start(version)
         wait_until(all_ended)
         settings.PIPELINE_EXECUTOR = "inline"
-        untold = building.start(building.diamond())
-        step_run = untold.step_runs.get(node_key="first")
-        job = Job(
-            id=None,
-            queue="brief",
-            lock=None,
-            queueing_lock=str(step_run.pk),
-            task_name=TASK,
-            task_kwargs={"step_run_id": str(step_run.pk)},
-        )
-        JobManager(DjangoConnector()).batch_defer_jobs([job])
-        wait_until(all_ended)
+        for _ in range(UNTOLD):
+            untold = building.start(version)
+            _defer(untold.step_runs.get())
+            wait_until(all_ended, meanwhile=lambda: beats.update(_beats()))
 
-    counts = check_sound("a job that no worker was told of")
-    assert counts["runs completed"] == len([told, untold])
+    counts = check_sound(f"{UNTOLD} jobs that no worker was told of")
+    assert counts["runs completed"] == UNTOLD + 1
+    # A worker's heart beats every 10 s: looking into the queue every 5 s, it would have found two jobs in that time.
+    assert len(beats) < UNTOLD / 3
+
+
+UNTOLD = 15
+
+
+def _defer(step_run: StepRun) -> None:
+    """Put a job into the queue and tell nobody."""
+    job = Job(
+        id=None,
+        queue="brief",
+        lock=None,
+        queueing_lock=str(step_run.pk),
+        task_name=TASK,
+        task_kwargs={"step_run_id": str(step_run.pk)},
+    )
+    JobManager(DjangoConnector()).batch_defer_jobs([job])
+
+
+def _beats() -> QuerySet[ProcrastinateWorker, Any]:
+    return ProcrastinateWorker.objects.values_list("last_heartbeat", flat=True)
 
 
 def test_a_slow_page_of_a_schedule_keeps_a_worker_from_no_other_duty(
