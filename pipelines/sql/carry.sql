@@ -433,7 +433,9 @@ BEGIN
         used := used + step.weight;
         CONTINUE WHEN step.pool_until IS NOT NULL;
         UPDATE pipelines_steprun SET pool_until = moment + interval '1 minute' WHERE id = step.id;
-        jobs := jobs || jsonb_build_object('id', step.id, 'queue', step.handler, 'priority', step.pool_priority);
+        jobs := jobs || jsonb_build_object(
+            'id', step.id, 'queue', step.handler, 'priority', step.pool_priority, 'turn', true
+        );
     END LOOP;
     RETURN CASE WHEN jobs = '[]' THEN jobs ELSE pipelines_enqueue(jobs, moment) END;
 END

@@ -246,6 +246,50 @@ def test_a_turn_that_nobody_takes_holds_up_nobody_for_long() -> None:
     assert sweeper.sweep().enqueued == 3, "out of line, they wait in the queue"
 
 
+def test_a_backlog_keeps_no_place_empty() -> None:
+    ConcurrencyPool.objects.create(key="narrow", limit=1)
+    end = holding(pooled("held"))
+    for _ in range(2):
+        engine.start_run(version=pooled("a"))
+    work_off()
+    other = building.pipeline({"key": "other"}, key="other")
+    for priority in (0, 0, 1):
+        engine.start_run(version=other, priority=priority)
+    end()
+
+    for _ in range(2):
+        assert jobs() == ["other", "a", "other", "other"], "one is urgent, the others came after those in line"
+        urgent, turn = take_job(), take_job()
+        for step_run_id in (turn, urgent):
+            assert step_run_id is not None
+            Carrier().carry(step_run_id)
+        engine.start_run(version=other, priority=1)
+    assert jobs() == ["other", "other", "other"]
+
+
+def test_a_heavy_step_whose_turn_lapsed_as_all_workers_were_busy_is_not_overtaken() -> None:
+    ConcurrencyPool.objects.create(key="narrow", limit=4)
+    end = holding(pooled("held"))
+    engine.start_run(version=pooled("heavy", weight=4))
+    for _ in range(3):
+        engine.start_run(version=pooled("light"))
+        engine.start_run(version=pooled("elsewhere", stepVersionId="emit_async@1"))
+    work_off()
+    engine.start_run(version=pooled("newcomer"))
+    end()
+    for _ in range(3):
+        StepRun.objects.filter(pool_until__isnull=False).update(pool_until=F("created_at"))
+        sweeper.sweep()
+    StepRun.objects.update(ready_at=F("ready_at") - timedelta(minutes=1))
+    sweeper.sweep()
+
+    assert work_off() < 2 * 8, "each comes twice at most"
+
+    order = list(StepRun.objects.order_by("started_at").values_list("node_key", flat=True))
+    assert order[:2] == ["held", "heavy"]
+    assert set(PipelineRun.objects.values_list("status", flat=True)) == {"completed"}
+
+
 def test_where_there_is_no_queue_only_those_who_ask_are_waited_for(settings: Any) -> None:
     settings.PIPELINE_EXECUTOR = "inline"
     ConcurrencyPool.objects.create(key="narrow", limit=2)
