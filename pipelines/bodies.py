@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections
@@ -41,7 +42,8 @@ def call(function: AnyStepFunction, path: str, context: StepContext, attempt: At
     if isolation is not None:
         return parent.call(path, context, attempt, isolation, stopped=_stopped)
     if inspect.iscoroutinefunction(function):
-        return _on_loop(function(context), attempt)
+        # What is read when it is asked for is read now: Django reads nothing where a loop runs.
+        return _on_loop(function(replace(context, sources=dict(context.sources))), attempt)
     if guarded or attempt.give_up_at is not None:
         return _in_thread(function, context, attempt)
     return function(context)  # type: ignore[return-value]

@@ -24,7 +24,7 @@ RELEASE = threading.Event()
 WAS_CANCELLED = threading.Event()
 
 NAMES = (
-    "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "hang_async",
+    "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "cite_async", "hang_async",
     "cancel_itself", "exit_async", "ask", "ask_apart", "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
@@ -103,6 +103,11 @@ async def emit_async(context: StepContext) -> StepResult:
     """As ``emit``."""
     await asyncio.sleep(0)
     return emit(context)
+
+
+async def cite_async(context: StepContext) -> StepResult:
+    """Hands over what lies behind its parents' IRs."""
+    return StepResult(ir={"sources": dict(context.sources)})
 
 
 async def hang_async(context: StepContext) -> StepResult:

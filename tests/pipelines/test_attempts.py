@@ -18,10 +18,11 @@ from pipelines.attempts import held
 from pipelines.conductor import Conductor
 from pipelines.executors import inline
 from pipelines.executors.distributed import give_back
-from pipelines.models import PipelineRun, StepLog, StepRun
+from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
 from pipelines.scheduling import Item
 from pipelines.steps.contract import StepContext, StepResult
 from tests.pipelines import building, example_steps
+from tests.pipelines.building import PAGE
 from tests.pipelines.example_steps import HANDLERS
 from tests.queries import plans_of
 from tests.waiting import until
@@ -157,6 +158,19 @@ def test_an_asynchronous_step_is_a_step() -> None:
 
     assert run.status == PipelineRun.Status.COMPLETED
     assert IRArtifact.objects.get().ir_json == {"x": 1}
+
+
+def test_an_asynchronous_step_has_its_sources() -> None:
+    nodes = (
+        {"key": "a", "stepVersionId": "listed@1"},
+        {"key": "b", "stepVersionId": "cite_async@1", "dependsOn": ["a"]},
+    )
+    building.run(building.pipeline(*nodes), design=PAGE)
+
+    linked = StepOutputLink.objects.filter(step_run__node_key="a").order_by("id").values_list("target_id", flat=True)
+    [behind_a] = IRArtifact.objects.get(step_run__node_key="b").ir_json["sources"]["a"]
+    assert behind_a == {"mapIndex": None, "SplitAsset": [str(target) for target in linked]}
+    assert len(linked) == 2
 
 
 def test_an_asynchronous_step_that_its_worker_gives_back_is_no_failure() -> None:
