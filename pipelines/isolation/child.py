@@ -6,10 +6,13 @@ Messages to the child: ``("call", path, fields)`` and ``("stop",)``. From the ch
 """
 
 import asyncio
+import fcntl
 import importlib
 import inspect
+import os
 import resource
 import signal
+import sys
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -18,10 +21,14 @@ from typing import Any
 from pipelines.steps.contract import StepContext, StepError
 
 
-def serve(pipe: Connection, memory_mb: int | None) -> None:
-    """Serve calls until the parent closes the pipe. ``memory_mb`` bounds the address space."""
+def serve(pipe: Connection, parent: Connection, memory_mb: int | None) -> None:
+    """Serve calls until the parent closes the pipe. ``memory_mb`` bounds the address space.
+
+    Nothing is ever said over ``parent``: it breaks when the parent ends.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _end_with(parent)
     if memory_mb is not None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
     while True:
@@ -31,6 +38,20 @@ def serve(pipe: Connection, memory_mb: int | None) -> None:
             return
         if message[0] == "call":
             _send(pipe, _answer(message[1], message[2], pipe))
+
+
+def _end_with(parent: Connection) -> None:
+    """Have the kernel kill this process when the other end is closed: nobody could stop it then, whatever it does.
+
+    Linux lets the signal be chosen that a pipe gives. A thread that watches would take address space from the step, and
+    could do nothing while code of the step never lets the interpreter go.
+    """
+    if sys.platform == "linux":
+        fcntl.fcntl(parent, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(parent, fcntl.F_SETFL, fcntl.fcntl(parent, fcntl.F_GETFL) | os.O_ASYNC)
+    if parent.poll():
+        sys.exit()
 
 
 def _send(pipe: Connection, answer: tuple[Any, ...]) -> None:

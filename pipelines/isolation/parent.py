@@ -45,6 +45,7 @@ class StepCrashed(Exception):
 class _Child:
     process: BaseProcess
     pipe: Connection
+    alive: Connection
     serving: Attempt | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,6 +64,7 @@ class _Child:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+        self.alive.close()
 
 
 TOLD = (
@@ -85,10 +87,13 @@ class _Children:
                     return found
                 found.end()
             ours, theirs = _starting.Pipe()
-            process = _starting.Process(target=child.serve, args=(theirs, isolation.memory_mb), daemon=True)
+            end_of_us, alive = _starting.Pipe(duplex=False)
+            arguments = (theirs, end_of_us, isolation.memory_mb)
+            process = _starting.Process(target=child.serve, args=arguments, daemon=True)
             process.start()
         theirs.close()
-        return _Child(process, ours)
+        end_of_us.close()
+        return _Child(process, ours, alive)
 
     def give_back(self, one: _Child, isolation: Isolation) -> None:
         with self._lock:

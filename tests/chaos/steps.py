@@ -50,8 +50,10 @@ def querying(context: StepContext) -> StepResult:
 
 @isolated(grace_ms=100)
 def stuck(context: StepContext) -> StepResult:
-    """Never returns, whatever it is told."""
+    """Never returns, whatever it is told; leaves a file of its process's number in ``folder``, where there is one."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "folder" in context.params:
+        (Path(context.params["folder"]) / str(os.getpid())).touch()
     while True:
         time.sleep(60)
 

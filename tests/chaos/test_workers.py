@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
-from pipelines import schedules
+from pipelines import engine, schedules
 from pipelines.executors.queue import TASK
 from pipelines.models import PipelineRun, PipelineSchedule, StepRun
 from tests.chaos import building
@@ -235,6 +235,18 @@ def test_a_slow_page_of_a_schedule_keeps_a_worker_from_no_other_duty(
 
     check_sound("a schedule whose page is slow")
     assert PipelineRun.objects.filter(run_group_id=schedule.pk).count() == site.count == 1
+
+
+def test_no_step_in_a_process_of_its_own_outlives_its_worker(surroundings: dict[str, str], tmp_path: Path) -> None:
+    node = {"key": "a", "step": "stuck", "maxLost": 0, "params": {"folder": str(tmp_path)}}
+    run = building.start(building.pipeline(node))
+    with workers(1, surroundings) as [worker]:
+        wait_until(lambda: any(tmp_path.iterdir()))
+        [place] = tmp_path.iterdir()
+        kill(worker)
+        wait_until(lambda: not Path("/proc", place.name).exists())
+
+    engine.cancel(run_id=run.pk)
 
 
 @pytest.mark.parametrize(
