@@ -51,9 +51,13 @@ class Survey:
 
 
 def survey(path: Path) -> Survey:
-    """Look the file through. Raises ``InvalidInput`` where it cannot be read or holds no line."""
+    """Look the file through. Raises ``InvalidInput`` where it cannot be read twice or holds no line."""
     digest, count = hashlib.sha256(), 0
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InvalidInput(
+                f"{path} can be read only once, and a batch is read again to go on with it. Write it into a file."
+            )
         with path.open("rb") as file:
             for line in file:
                 digest.update(line)

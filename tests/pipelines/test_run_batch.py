@@ -1,6 +1,7 @@
 """manage.py run_batch: one run a line, taken up again where it was broken off, and what is wrong with each bad line."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,20 @@ def test_what_cannot_be_begun_exits_with_2(options: Any, words: str, write: Writ
 
     assert refused.value.returncode == 2
     assert words in str(refused.value)
+    assert not PipelineRun.objects.exists()
+
+
+def test_what_can_be_read_only_once_is_refused(run_batch: Any) -> None:
+    building.pipeline({"key": "a"})
+    reading, writing = os.pipe()
+    os.write(writing, b"{}\n")
+    os.close(writing)
+
+    with pytest.raises(CommandError, match="can be read only once") as refused:
+        run_batch(Path(f"/dev/fd/{reading}"))
+
+    os.close(reading)
+    assert refused.value.returncode == 2
     assert not PipelineRun.objects.exists()
 
 
