@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
+from config.canonical import canonical_json
 from config.problems import InvalidInput
 from ir_schemas.models import IRArtifact
 from pipelines import admission, definitions
@@ -68,7 +69,7 @@ def rerun(
     made = _made_before(new)
     if made is not None:
         return made
-    changed = [key for key in merged if merged[key] != earlier.params.get(key, {})]
+    changed = [key for key in merged if canonical_json(merged[key]) != canonical_json(earlier.params.get(key, {}))]
     try:
         with transaction.atomic():
             return _create(new, earlier, graph, [*(from_nodes or ()), *changed])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from config.canonical import canonical_json
 from pipelines.dag.graph import Graph
 
 Kind = Literal["added", "removed", "changed"]
@@ -45,7 +46,7 @@ def _node_changes(key: str, before: dict[str, Any] | None, after: dict[str, Any]
         yield Change("added", key)
         return
     for field in dict.fromkeys([*after, *before]):
-        if _plain(before.get(field)) != _plain(after.get(field)):
+        if canonical_json(_plain(before.get(field))) != canonical_json(_plain(after.get(field))):
             yield Change("changed", key, field, before.get(field), after.get(field))
 
 

@@ -26,6 +26,12 @@ def test_every_field_that_differs_is_named() -> None:
     assert changed_nodes(compare(old, new)) == {"a": "changed", "b": "added", "gone": "removed"}
 
 
+def test_true_differs_from_1() -> None:
+    old, new = graph({"key": "a", "params": {"x": [1]}}), graph({"key": "a", "params": {"x": [True]}})
+
+    assert compare(old, new) == [Change("changed", "a", "params", {"x": [1]}, {"x": [True]})]
+
+
 def test_groups_are_compared_by_their_limits() -> None:
     old = graph({"key": "a"}, parallelGroups={"x": {"limit": 1}, "y": {"limit": 2}})
     new = graph({"key": "a"}, parallelGroups={"x": {"limit": None}, "z": {"limit": 3}})

@@ -145,6 +145,15 @@ def test_a_node_with_other_params_runs_again_though_it_is_not_named() -> None:
     assert upstream(second, "c")["b"]["params"] == {"x": 1, "y": 2}
 
 
+def test_true_is_another_parameter_than_1() -> None:
+    first = building.run(building.pipeline(*CHAIN), params={"b": {"x": 1}})
+
+    second = again(first, params={"b": {"x": True}})
+
+    assert ran(second) == {"b", "c"}
+    assert upstream(second, "c")["b"]["params"] == {"x": True}
+
+
 def test_of_a_fan_out_only_the_failed_items_run_again() -> None:
     first = building.run(building.pipeline(*FAN_OUT), design=PAGE, params={"each": {"refuse": [1]}})
     assert building.statuses(first)["each[1]"] == "failed"
