@@ -6,7 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, DataError, OperationalError
 from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from config.embedded_postgres import EmbeddedPostgresError
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         sys.exit(INTERRUPTED)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, DataError):
         broken = next((each for each in arguments if not _is_text(each)), None)
         if broken is None or "--traceback" in arguments:
             raise

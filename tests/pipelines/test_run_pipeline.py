@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from config import command_line
 from pipelines.models import PipelineRun, StepRun
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
@@ -100,8 +101,19 @@ def test_a_design_that_cannot_be_taken_in_exits_with_2_and_leaves_a_failed_run(
     assert run.status == PipelineRun.Status.FAILED
     assert run.error is not None
     assert run.error["code"] == code
+    assert run.finished_at is not None
+    assert run.finished_at >= run.created_at
     assert json.loads(capsys.readouterr().out)["error"] == run.error
     assert not StepRun.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("logging_on")
+def test_a_path_that_is_no_text_is_refused_in_words() -> None:
+    building.pipeline(*DESIGN_NODES)
+
+    with pytest.raises(SystemExit, match="is not UTF-8"):
+        command_line.run(["manage.py", "run_pipeline", "example", "--input", "caf\udce9.html"])
 
 
 @pytest.mark.usefixtures("logging_on")

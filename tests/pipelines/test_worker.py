@@ -488,6 +488,14 @@ def test_a_worker_takes_only_what_it_has_the_code_for(settings: Any) -> None:
         call_command("worker", once=True, queues="emit")
 
 
+@pytest.mark.parametrize(
+    "options", [{"grace": -1.0}, {"grace": float("nan")}, {"grace": 1e12}, {"concurrency": 0}, {"concurrency": 100_000}]
+)
+def test_a_worker_is_told_what_it_may_be_asked_for(options: dict[str, Any]) -> None:
+    with pytest.raises(CommandError, match=f"--{next(iter(options))} must be from"):
+        call_command("worker", once=True, **options)
+
+
 def test_a_pool_limits_steps_across_runs_by_their_weight() -> None:
     ConcurrencyPool.objects.create(key="browser", limit=3)
     version = building.pipeline({"key": "a", "pool": "browser", "weight": 2}, {"key": "b", "pool": "browser"})

@@ -7,6 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from config.connections import ending_idle_transactions
 from pipelines.executors.worker import Worker
 
+MOST_CONCURRENT = 1_000
+MOST_GRACE = 86_400
+
 
 class Command(BaseCommand):
     help = (
@@ -32,8 +35,10 @@ class Command(BaseCommand):
         unknown = sorted(set(queues) - set(known))
         if unknown:
             raise CommandError(f"There is no code here for {', '.join(unknown)}. There is for {', '.join(known)}.")
-        if options["concurrency"] < 1:
-            raise CommandError("--concurrency must be 1 or more.")
+        if not 1 <= options["concurrency"] <= MOST_CONCURRENT:
+            raise CommandError(f"--concurrency must be from 1 to {MOST_CONCURRENT:,}.")
+        if not 0 <= options["grace"] <= MOST_GRACE:
+            raise CommandError(f"--grace must be from 0 to {MOST_GRACE:,} seconds.")
         worker = Worker(concurrency=options["concurrency"], queues=queues, grace=options["grace"])
         # Longer than a lease nobody waits for what a transaction of a worker would do.
         with ending_idle_transactions(settings.PIPELINE_LEASE_MS):
