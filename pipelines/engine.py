@@ -122,7 +122,7 @@ def record_refusal(
     ``error`` is ``{code, message}``. Raises ``LoggingDisabled`` while the flag is off.
     """
     require_logging(pipeline_id=version.pipeline_id, user=started_by)
-    return PipelineRun.objects.create(
+    run = PipelineRun(
         pipeline=version.pipeline,
         pipeline_version=version,
         dag=version.dag,
@@ -130,8 +130,10 @@ def record_refusal(
         started_by=started_by,
         status=RunStatus.FAILED,
         error=dict(error),
-        finished_at=database_now(),
     )
+    run.finished_at = max(database_now(), run.created_at)
+    run.save(force_insert=True)
+    return run
 
 
 def _create_run(
