@@ -9,14 +9,18 @@ _BY_NAME = (
         (
             r"passw(or)?[dt]|passphrase|kennwort|contrase|motdepasse|senha$|pwd$|secret(?!ar)|"
             r"(api|access|private|signing|encryption|account)key|token$|credential|"
-            r"authori[sz]ation|^auth$|bearer|cookie|sessionid|^(otp|pin|jwt)$"
+            r"authori[sz]ation|^auth$|bearer|cookie|sessionid|connectionstring|"
+            r"^(otp|pin|mfa|verification|onetime)(code)?$|^(jwts?|creds?|pw)$"
         ),
     ),
     ("card", r"cardnumber|creditcard|^(cvv|cvc|pan)2?$|securitycode"),
-    ("iban", r"^iban$|accountnumber|bankaccount"),
-    ("national-id", r"^ssn$|socialsecurity|nationalid|taxid|passport(no|number|id)?$|driverlicen[sc]e|insurancenumber"),
-    ("phone", r"^(tele)?phone(no|number)?$|^mobile(no|number|phone)?$|phonenumber$"),
-    ("email", r"^e?mail(address)?$|emailaddress$"),
+    ("iban", r"^ibans?$|accountnumber|bankaccount"),
+    (
+        "national-id",
+        r"^ssns?$|socialsecurity|nationalid|taxid|passport(no|number|id)?$|driverlicen[sc]e|insurancenumber",
+    ),
+    ("phone", r"^(tele)?phones?(no|numbers?)?$|^mobiles?(no|numbers?|phones?)?$|phonenumbers?$"),
+    ("email", r"^e?mail(address(es)?)?$|^emails$|emailaddress(es)?$"),
 )
 _COMPILED = tuple((kind, re.compile(expression)) for kind, expression in _BY_NAME)
 LONGEST = 200

@@ -19,6 +19,7 @@ from monitoring.redaction.names import kind_of_name
 VERSION = "2"
 DIGITS = 10  # of a pseudonym, hexadecimal: 40 bits
 DEEPEST = 100
+PAIRED = ("name", "key")
 CARD_AS_NUMBER = 10**12
 # Nothing that the rules find is in a text that ``_is_plain``; most values of a document are such texts.
 _TELLING = re.compile("[0-9@:=]")
@@ -105,11 +106,14 @@ class Redactor:
 
     def _object(self, value: dict[str, Any], kind: str | None, depth: int, counts: Counter[str]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
+        # Headers and fields are told as pairs, too: {"name": "Authorization", "value": "..."}.
+        paired = next((kind_of_name(value[one]) for one in PAIRED if isinstance(value.get(one), str)), None)
         for name, below in value.items():
             shown = self._text(name, counts)
             while shown in kept:
                 shown += "'"
-            kept[shown] = self._walk(below, kind or kind_of_name(name), depth + 1, counts)
+            below_is = kind or (paired if name == "value" else None) or kind_of_name(name)
+            kept[shown] = self._walk(below, below_is, depth + 1, counts)
         return kept
 
     def _named(self, value: Any, kind: str, counts: Counter[str]) -> Any:

@@ -212,6 +212,35 @@ def test_documents_are_redacted_at_any_depth_names_included() -> None:
     assert redaction.counts == {"email": 3, "phone": 1, "secret": 2, "card": 1}
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"x-api-key": "sunshine"},
+        {"Set-Cookie": ["sunshine"]},
+        {"creds": {"user": {"name": "sunshine"}}},
+        {"phoneNumbers": ["sunshine"]},
+        {"mfa_code": "sunshine"},
+        {"headers": [{"name": "Authorization", "value": "sunshine"}]},
+        {"fields": [{"key": "password", "value": ["sunshine"]}]},
+    ],
+)
+def test_a_name_gives_away_whatever_is_below_it(document: Any) -> None:
+    assert "sunshine" not in str(REDACTOR.document(document).value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"tokensIn": 5, "maxTokens": 7, "secretary": "x", "compass": "north", "pass": 12},
+        {"name": "hero", "value": "x"},
+        {"name": {"password": None}, "value": 3},
+        {"password": True, "token": ""},
+    ],
+)
+def test_names_that_tell_nothing_leave_what_is_below_them(document: Any) -> None:
+    assert REDACTOR.document(document).value == document
+
+
 def test_what_is_nested_too_deeply_is_not_kept() -> None:
     document: Any = "jane@example.com"
     for _ in range(900):
