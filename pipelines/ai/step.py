@@ -5,7 +5,8 @@ prompt's schema; 6. where it can't be used, ask again with the reasons, ``repair
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -50,7 +51,8 @@ def _read(config: PromptConfig, context: StepContext, otherwise: Contract | None
     version = find_prompt(config.prompt)
     contract = active.of_prompt(version.pk, version.process_id) or otherwise
     values = _values(context, contract)
-    found = _retrieved(config, values)
+    with _naming(_prompted(version)):
+        found = _retrieved(config, values)
     return _Material(version, contract, {**values, "context": [one.content for one in found]}, found)
 
 
@@ -81,22 +83,46 @@ def converse(context: StepContext, *, otherwise: Contract | None = None) -> Step
     version, contract, values, found = _material(config, context, otherwise)
     if config.retrieval is not None and not found:
         context.reporter.log(f"Nothing was retrieved: the namespace {config.retrieval.namespace!r} has no text for it.")
-    messages = _messages(config, version, values)
-    try:
-        asked = provider(config.provider)
-    except ProviderError as error:
-        raise StepError(error.code, error.message) from error
+    prompted = _prompted(version, found)
+    with _naming(prompted):
+        messages = _messages(config, version, values)
+        asked = _provider(config)
     mode = _own_mode(version, context) or context.validation_mode
-    prompted = Prompted(
+    shown = {"retrieved": [one.reference | {"content": one.content} for one in found]} if found else {}
+    checked = contract if mode != "off" else None
+    return _Talk(context, config, asked, checked, _subset(contract, context), messages, prompted, shown).run()
+
+
+def _prompted(version: AIPrompt, found: Sequence[Found] = ()) -> Prompted:
+    """What the record says of a step that asks with this prompt, before it has asked."""
+    return Prompted(
         prompt_id=version.pk,
         process_id=version.process_id,
         version=version.version,
         validation_mode=version.ir_validation_mode,
         references=[one.reference for one in found],
     )
-    shown = {"retrieved": [one.reference | {"content": one.content} for one in found]} if found else {}
-    checked = contract if mode != "off" else None
-    return _Talk(context, config, asked, checked, _subset(contract, context), messages, prompted, shown).run()
+
+
+@contextmanager
+def _naming(prompted: Prompted) -> Iterator[None]:
+    """Have a refusal say with which prompt a model was to be asked."""
+    try:
+        yield
+    except StepError as error:
+        error.prompted = prompted
+        raise
+
+
+def _provider(config: PromptConfig) -> Provider:
+    """Whom the step asks. Raises ``StepError`` where nobody can be, and where no model is named."""
+    try:
+        asked = provider(config.provider)
+    except ProviderError as error:
+        raise StepError(error.code, error.message) from error
+    if not (config.model or asked.default_model):
+        raise StepError("prompt-model-missing", f"Name a model: neither the step nor {config.provider} has one.")
+    return asked
 
 
 def _own_mode(version: AIPrompt, context: StepContext) -> str:
@@ -209,8 +235,6 @@ class _Talk:
             number=number,
             script=config.script,
         )
-        if not question.model:
-            raise StepError("prompt-model-missing", f"Name a model: neither the step nor {config.provider} has one.")
         until = None if until is None else until - SPARE_SECONDS
         patience = Patience(config.answer_seconds, config.provider_retries, until)
         began = time.monotonic()

@@ -247,6 +247,9 @@ def test_a_name_means_the_active_version_and_a_number_that_one() -> None:
     assert list(PromptData.objects.order_by("id").values_list("prompt", flat=True)) == ["first", "second"]
 
 
+REFUSED_WITH_A_PROMPT = ("provider-unknown", "prompt-template-failed")
+
+
 @pytest.mark.parametrize(
     ("config", "code", "said"),
     [
@@ -257,6 +260,11 @@ def test_a_name_means_the_active_version_and_a_number_that_one() -> None:
         ({"repairAttempts": 99}, "prompt-config-invalid", "/repairAttempts"),
         ({"provider": "nobody"}, "provider-unknown", "echo"),
         (
+            {"retrieve": {"namespace": "notes", "query": "{{ inputs.nothing }}"}},
+            "prompt-template-failed",
+            "The template retrieve.query can't be rendered: line 1: ",
+        ),
+        (
             {"system": "Be\n{{ inputs.nothing }}"},
             "prompt-template-failed",
             "The template system can't be rendered: line 2: there is no 'nothing' in an object that has subject.",
@@ -264,13 +272,16 @@ def test_a_name_means_the_active_version_and_a_number_that_one() -> None:
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_place(config: dict[str, Any], code: str, said: str) -> None:
-    a_prompt()
+    prompt = a_prompt()
 
     error = step_of(run_prompt(**config)).error
 
     assert error["code"] == code
     assert said in error["message"]
     assert not PromptData.objects.exists()
+    test_run = TestRun.objects.get()
+    named = (test_run.prompt, test_run.summary.get("promptVersion"), test_run.summary.get("calls"))
+    assert named == ((prompt, 1, 0) if code in REFUSED_WITH_A_PROMPT else (None, None, None))
 
 
 def test_a_price_begins_on_its_day_and_what_has_none_is_unpriced() -> None:
