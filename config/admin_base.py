@@ -434,6 +434,21 @@ def duration_text(length: timedelta | None) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def milliseconds_text(length: float | None) -> str:
+    """``0.18 ms``, and from a millisecond on as a duration; a dash for None."""
+    if length is not None and 0 < length < 1:
+        return f"{length:.2g} ms"
+    return duration_text(None if length is None else timedelta(milliseconds=length))
+
+
+def dollars_text(amount: Decimal | None) -> str:
+    """``$0.0042``: at least two decimals, and no zeros behind the others; ``unpriced`` for None."""
+    if amount is None:
+        return "unpriced"
+    whole, _, decimals = f"{amount:,.8f}".rstrip("0").partition(".")
+    return f"${whole}.{decimals:0<2}"
+
+
 def number_text(value: float | None) -> str:
     """Three significant digits, or a whole number from 1,000 on; ``n/a`` for None."""
     if value is None:

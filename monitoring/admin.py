@@ -15,8 +15,10 @@ from config.admin_base import (
     ReadOnlyInline,
     badge,
     chip,
+    dollars_text,
     duration_text,
     linked,
+    milliseconds_text,
     number_text,
     opens,
 )
@@ -43,9 +45,14 @@ RUN_COLOURS = {"running": "info", "passed": "success", "failed": "danger", "erro
 RESULT_COLOURS = {"passed": "success", "warning": "warning", "failed": "danger", "skipped": "default"}
 
 
+@admin.display(description="Took", ordering="duration_ms")
+def result_took(result: TestResult) -> str:
+    return milliseconds_text(result.duration_ms)
+
+
 class TestResultInline(ReadOnlyInline):
     model = TestResult
-    fields = (opens("name"), badge("status", RESULT_COLOURS), "duration_ms")
+    fields = (opens("name"), badge("status", RESULT_COLOURS), result_took)
     readonly_fields = fields
     ordering = ("id",)
 
@@ -74,7 +81,7 @@ class TestRunAdmin(ReadOnlyAdmin):
             {"fields": ("pipeline", "step_run", "attempt", "design_split", "artifact", "module", "run_group_id")},
         ),
         ("Prompt", {"fields": ("process", "prompt", "provider", "model")}),
-        ("Cost", {"fields": (TOKENS, ("cost_usd", "latency_ms"))}),
+        ("Cost", {"fields": (TOKENS, ("cost", "latency"))}),
         ("Verdict", {"fields": (("validation_passed", "error_count"), ("grade", "score_overall"), SCORE_FIELDS)}),
         ("Record", {"fields": ("source", "recorded_by", "idempotency_key", "id", "created_at")}),
     )
@@ -86,6 +93,14 @@ class TestRunAdmin(ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == f"{STEP}__exact" or bool(super().lookup_allowed(lookup, value, request))
 
+    @admin.display(description="Cost (USD)")
+    def cost(self, obj: TestRun) -> str:
+        return dollars_text(obj.cost_usd) if obj.model or obj.cost_usd is not None else "–"
+
+    @admin.display(description="Latency")
+    def latency(self, obj: TestRun) -> str:
+        return milliseconds_text(obj.latency_ms)
+
     @admin.display(description="Took")
     def duration(self, obj: TestRun) -> str:
         return duration_text(obj.completed_at - obj.started_at if obj.completed_at else None)
@@ -94,12 +109,12 @@ class TestRunAdmin(ReadOnlyAdmin):
 @admin.register(TestResult)
 class TestResultAdmin(ReadOnlyAdmin):
     why_read_only = WHY
-    list_display = ("created_at", "name", badge("status", RESULT_COLOURS), "duration_ms", linked("test_run"))
+    list_display = ("created_at", "name", badge("status", RESULT_COLOURS), result_took, linked("test_run"))
     list_select_related = ("test_run",)
     list_filter = ("status", "test_run__type", "created_at")
     search_fields = ("name", "=test_run__id", "=test_run__run_group_id")
     date_hierarchy = "created_at"
-    fields = ("test_run", "name", "status", "duration_ms", "details", "id", "created_at")
+    fields = ("test_run", "name", "status", result_took, "details", "id", "created_at")
 
 
 @admin.register(RunRollup)
@@ -116,13 +131,19 @@ class RunRollupAdmin(ReadOnlyAdmin):
         "passed",
         "failed",
         "errored",
-        "cost_usd",
+        "cost",
         "unpriced",
     )
     list_select_related = ("prompt__process",)
     list_filter = ("grain", "slice", "type", "period")
     search_fields = ("model",)
     exclude = ("latencies",)
+
+    @admin.display(description="Cost (USD)", ordering="cost_usd")
+    def cost(self, obj: RunRollup) -> str:
+        if obj.priced:
+            return dollars_text(obj.cost_usd)
+        return dollars_text(None) if obj.unpriced else "–"
 
 
 @admin.register(RollupMark)

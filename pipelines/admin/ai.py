@@ -1,7 +1,5 @@
 """AI processes and prompts, what went through them, and what it costs."""
 
-from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +11,16 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, duration_text, linked, opens, rows_link
+from config.admin_base import (
+    BaseAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    dollars_text,
+    linked,
+    milliseconds_text,
+    opens,
+    rows_link,
+)
 from config.problems import DomainError
 from pipelines.admin.guarded import GuardedAdmin
 from pipelines.admin.prompt_activation import activate_page
@@ -25,13 +32,9 @@ from pipelines.models import AIProcess, AIPrompt, ModelPrice, PromptData, Prompt
 WHY = "What went through a prompt is evidence, so nobody can change it here."
 
 
-UNPRICED = "unpriced"
-
-
 @admin.display(description="Cost (USD)", ordering="total_cost_usd")
 def cost(result: PromptResult) -> str:
-    """The dollars to their last digit that says something. What is not known is said, and never shown as nothing."""
-    return UNPRICED if result.total_cost_usd is None else dollars(result.total_cost_usd)
+    return dollars_text(result.total_cost_usd)
 
 
 @admin.display(description="Tokens in", ordering="tokens_in")
@@ -48,14 +51,7 @@ def tokens_out(result: PromptResult) -> str:
 
 @admin.display(description="Latency", ordering="latency_ms")
 def latency(result: PromptResult) -> str:
-    return "–" if result.latency_ms is None else duration_text(timedelta(milliseconds=result.latency_ms))
-
-
-def dollars(amount: Decimal) -> str:
-    """``$0.0042``: at least two decimals, and no zeros behind the others."""
-    text = f"{amount:,.8f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"${whole}.{decimals:0<2}"
+    return milliseconds_text(result.latency_ms)
 
 
 def _tokens(total: int | None, part: int | None, of: str) -> str:

@@ -12,12 +12,11 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, linked, number_text, row_link, rows_link
+from config.admin_base import BaseAdmin, ReadOnlyAdmin, badge, dollars_text, linked, number_text, row_link, rows_link
 from feedback.admin.gate import GatedAdmin
 from feedback.models import Judge, Judgement
 from feedback.models.judges import FIXED, OUTCOME_COLOURS
 from metrics.calibration import Calibration, Interval
-from pipelines.admin.ai import UNPRICED, dollars
 from pipelines.judging.calibration import (
     MOST_JUDGEMENTS,
     Disagreement,
@@ -137,7 +136,7 @@ class JudgementAdmin(GatedAdmin, ReadOnlyAdmin):
 
     @admin.display(description="Cost (USD)", ordering="cost_usd")
     def cost(self, obj: Judgement) -> str:
-        return UNPRICED if obj.cost_usd is None else dollars(obj.cost_usd)
+        return dollars_text(obj.cost_usd)
 
     @admin.display(description="Said")
     def said(self, obj: Judgement) -> str:

@@ -11,21 +11,32 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModif
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
-from config.admin_base import ReadOnlyAdmin, badge, duration_text, is_list, linked, row_url
+from config.admin_base import ReadOnlyAdmin, badge, duration_text, is_list, linked, row_url, rows_link
 from ir_schemas.models import IRArtifact
+from metrics.models import MetricResult
+from monitoring.models import TestRun
 from pipelines.admin.module_preview import preview_response
 from pipelines.admin.operating.access import may_operate
 from pipelines.admin.operating.again import rerun_page
 from pipelines.admin.operating.decision import decide_page
 from pipelines.admin.operating.runs import cancel_page
 from pipelines.admin.run_page import OUTPUT_MODELS, Viewer, load_run_page, load_tallies, page_etag
-from pipelines.models import PipelineRun, StepLog, StepOutputLink, StepRun
+from pipelines.models import PipelineRun, PromptData, StepLog, StepOutputLink, StepRun
 from pipelines.models.runs import STATUS_COLOURS
 from pipelines.packaging import modules_zip
 from pipelines.spans import last_span
 
+# What a step run leaves, and how each list of it is called; all of them are searched by the id of a step run.
+STEP_RECORDS: tuple[tuple[Any, str], ...] = (
+    (IRArtifact, "IR"),
+    (PromptData, "what a model was asked"),
+    (MetricResult, "metrics"),
+    (StepOutputLink, "outputs"),
+    (StepLog, "log"),
+    (TestRun, "audit log"),
+)
 RUN_RELATIONS = ("pipeline", "pipeline_version__pipeline", "design_split", "started_by", "rerun_of")
 
 
@@ -164,6 +175,7 @@ class StepRunAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     fieldsets = (
         (None, {"fields": ("pipeline_run", "node_key", "map_index", "step_version", "status", "reason", "error")}),
+        ("What it left", {"fields": ("left",)}),
         ("Attempts", {"fields": ("attempt", "lost_count", "past_attempts", "reused_from")}),
         ("Approval", {"fields": ("decided_by", "decided_at", "decision_comment")}),
         (
@@ -189,6 +201,16 @@ class StepRunAdmin(ReadOnlyAdmin):
         return lookup in {"pipeline_run__id__exact", "node_key__exact"} or super().lookup_allowed(
             lookup, value, request
         )
+
+    @admin.display(description="Records")
+    def left(self, obj: StepRun) -> Any:
+        """The lists of the rows that it wrote, of each kind of which it wrote any."""
+        links = [
+            (rows_link(model, text, q=obj.pk),)
+            for model, text in STEP_RECORDS
+            if model._base_manager.filter(step_run=obj.pk).exists()
+        ]
+        return format_html_join(", ", "{}", links) or "–"
 
     @admin.display(description="Took")
     def took(self, obj: StepRun) -> str:

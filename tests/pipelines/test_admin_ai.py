@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ir_schemas.models import IRArtifact, IRSchemaDefinition
+from monitoring.models import TestRun
 from pipelines.executors import inline
 from pipelines.models import (
     AIProcess,
@@ -23,6 +24,7 @@ from pipelines.models import (
     PromptResult,
     StepDefinition,
     StepLog,
+    StepRun,
 )
 from tests.factories import AIPromptFactory, EmbeddingFactory, PromptDataFactory, PromptResultFactory
 from tests.pipelines.prompting import TITLE, a_prompt, run_prompt
@@ -84,6 +86,13 @@ def test_an_ai_step_is_made_and_run_on_admin_pages_alone(client: Client, boss: U
     shown = page(client, PromptData, data.pk)
     assert "Name a boat in one word." in shown
     assert "unpriced" in shown
+    assert "unpriced" in page(client, TestRun, TestRun.objects.get().pk)
+    step = page(client, StepRun, data.step_run_id)
+    for model in (IRArtifact, PromptData, TestRun):
+        found = client.get(page_url(model, "changelist"), {"q": str(data.step_run_id)})
+        assert f"{page_url(model, 'changelist')}?q={data.step_run_id}" in step
+        assert found.context["cl"].result_count == 1
+    assert f"{page_url(StepLog, 'changelist')}?q=" not in step
 
 
 @pytest.mark.parametrize(
@@ -162,8 +171,7 @@ def test_a_text_is_added_and_changed_and_prompts_are_shown_it(client: Client, bo
     assert PromptData.objects.get().prompt == "A boat with sails is fast. Name a boat."
     assert "Its vector was made elsewhere" in page(client, Embedding, elsewhere.pk)
     assert client.post(page_url(Embedding, "delete", text.pk), {"post": "yes"}).status_code == 302
-    run_prompt(retrieve=retrieve)
-    assert "Nothing was retrieved: the namespace 'harbour'" in StepLog.objects.get().message
+    assert list(Embedding.objects.all()) == [elsewhere]
 
 
 @pytest.mark.parametrize(

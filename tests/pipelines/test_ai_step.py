@@ -13,8 +13,8 @@ from monitoring.flags import Key, Who, add_rule, set_flag
 from monitoring.models import TestResult, TestRun
 from pipelines.ai.activation import activate_prompt
 from pipelines.embeddings.services import upsert_embedding
-from pipelines.models import AIPrompt, PipelineDefinition, PipelineRun, PromptData, PromptResult
-from tests.factories import AIPromptFactory, ModelPriceFactory
+from pipelines.models import AIPrompt, PipelineDefinition, PipelineRun, PromptData, PromptResult, StepLog
+from tests.factories import AIPromptFactory, EmbeddingFactory, ModelPriceFactory
 from tests.pipelines.prompting import TITLE, a_prompt, run_prompt, step_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("logging_on")]
@@ -234,6 +234,18 @@ def test_what_is_retrieved_is_shown_to_the_model_and_its_references_are_kept() -
     assert 0 < reference["score"] < 1
     assert data.context["retrieved"] == [{**reference, "content": "A boat with sails is fast."}]
     assert "contextSha256" in checks(TestRun.objects.get())["Prompt IO"].details
+
+
+# Lines are written by a thread with a connection of its own, which must see the step's rows.
+@pytest.mark.django_db(transaction=True)
+def test_where_nothing_is_retrieved_the_log_says_so() -> None:
+    a_prompt("{{ context }}")
+    EmbeddingFactory(namespace="harbour", model="another")
+
+    run = run_prompt(retrieve={"namespace": "harbour", "query": "boats"})
+
+    assert run.status == PipelineRun.Status.COMPLETED
+    assert "Nothing was retrieved: the namespace 'harbour' has no text for it." in StepLog.objects.get().message
 
 
 def test_a_name_means_the_active_version_and_a_number_that_one() -> None:
