@@ -2,8 +2,11 @@
 FROM python:3.13-slim-trixie AS build
 WORKDIR /app
 RUN python -m venv /venv
-COPY requirements.lock .
-RUN /venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock
+# EXTRAS=1 also installs what only some need: the clients of OpenAI and Anthropic, Presidio, Pydantic models of schemas.
+ARG EXTRAS=
+COPY requirements.lock requirements-extras.lock ./
+RUN /venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock \
+    ${EXTRAS:+-r requirements-extras.lock}
 
 FROM python:3.13-slim-trixie
 # Chromium renders designs and runs axe; without it bounds are estimated and accessibility is judged statically.

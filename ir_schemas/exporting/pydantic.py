@@ -16,7 +16,7 @@ from ir_schemas.shapes import (
     subschemas,
 )
 
-MISSING = "Pydantic models need the extra `export`: pip install 'irline[export]'."
+MISSING = "Pydantic models need the package datamodel-code-generator. Install it: bin/setup --extras."
 UNENFORCED = frozenset(
     {"contains", "dependentRequired", "dependentSchemas", "if", "maxContains", "maxProperties", "minContains",
      "minProperties", "not", "patternProperties", "prefixItems", "propertyNames", "unevaluatedItems",

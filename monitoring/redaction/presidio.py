@@ -31,7 +31,7 @@ class Presidio:
         try:
             from presidio_analyzer import AnalyzerEngine
         except ImportError as error:
-            raise MissingExtra("Presidio is not installed. Install irline with its extra: irline[pii].") from error
+            raise MissingExtra("Presidio is not installed. Install it: bin/setup --extras.") from error
         self._language = language
         self._analyzer: Any = AnalyzerEngine()
 

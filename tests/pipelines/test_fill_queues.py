@@ -40,6 +40,12 @@ def broken(**more: Any) -> Any:
     return artifact(outcome="invalid", is_valid=False, error_count=1, **more)
 
 
+def test_without_a_queue_it_says_where_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
+    fill()
+
+    assert "There is no active queue. Make one in the admin" in capsys.readouterr().out
+
+
 def test_outputs_come_once_the_newest_first_until_enough_wait(capsys: pytest.CaptureFixture[str]) -> None:
     old, new = artifact(), artifact()
     queue = factories.ReviewQueueFactory(key="all", most_open=1)

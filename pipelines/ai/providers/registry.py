@@ -45,7 +45,7 @@ def _made(found: ProviderSettings, key: str) -> Provider:
     try:
         made = getattr(import_module(module), name)
     except ImportError as error:
-        message = f"{found.name} needs the package {found.kind}: install irline's extra 'ai'. ({error})"
+        message = f"{found.name} needs the package {found.kind}. Install it: bin/setup --extras. ({error})"
         raise ProviderError("provider-not-installed", message) from error
     provider: Provider = made(found, key)
     return provider

@@ -29,6 +29,8 @@ class Command(BaseCommand):
             if not queues:
                 raise CommandError(f"There is no active queue {key!r}.")
         filled = fill_all(queues, dry_run=options["dry_run"])
+        if not filled:
+            self.stdout.write("There is no active queue. Make one in the admin, under Review queues.")
         for each in filled:
             self.stdout.write(_line(each, dry_run=options["dry_run"]))
         if any(each.refused for each in filled):
