@@ -1,21 +1,26 @@
 """From an error to its answer: DRF's exception handler, and Django's own for what never reaches a view."""
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions
-from rest_framework.views import exception_handler
+from rest_framework.views import exception_handler, set_rollback
 
 from config.json_pointer import escape_token
 from config.outages import is_outage
 from config.problems import DomainError, PayloadTooLarge, problem
+
+logger = logging.getLogger(__name__)
 
 NOTHING_HERE = "There is nothing at this address."
 RETRY_AFTER_SECONDS = 5
@@ -31,6 +36,8 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
         return problem(error.status, error.code, error.message, **extra)
     if isinstance(error, SuspiciousOperation):
         return _suspicious(error)
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, UniqueViolation):
+        return _already_there(error.__cause__)
     answer = exception_handler(error, dict(context))
     if answer is None:
         return None
@@ -38,6 +45,14 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     for name, value in answer.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _already_there(error: UniqueViolation) -> HttpResponse:
+    """Of two requests that make the same thing at the same moment, both saw that it was not there yet."""
+    set_rollback()
+    logger.warning("a request came second: %s", error.diag.constraint_name)
+    detail = "Another request was quicker: what this one was to make or rename is there already. Read it, then decide."
+    return problem(HTTPStatus.CONFLICT, "already-there", detail)
 
 
 def _suspicious(error: SuspiciousOperation) -> HttpResponse:

@@ -38,10 +38,12 @@ def active_version(key: str) -> PipelineVersion:
     pipeline = PipelineDefinition.objects.filter(key=name).first()
     if pipeline is None:
         known = ", ".join(PipelineDefinition.objects.order_by("key").values_list("key", flat=True)[:20])
-        raise UnknownPipeline(f"There is no pipeline {name!r}. There are: {known or 'none; run manage.py seed first'}.")
+        raise UnknownPipeline(
+            f"There is no pipeline {shorten(name)!r}. There are: {known or 'none; run manage.py seed first'}."
+        )
     wanted = Q(version=int(number[:9])) if number.isascii() and number.isdigit() else Q(is_active=True)
     if number and not number.isdigit():
-        raise UnknownPipeline(f"{number!r} is no version number. Write {name} or {name}@1.")
+        raise UnknownPipeline(f"{shorten(number)!r} is no version number. Write {name} or {name}@1.")
     version = pipeline.versions.select_related("pipeline").filter(wanted).first()
     if version is None:
         raise NoActiveVersion(f"The pipeline {name!r} has no {'version ' + number if number else 'active version'}.")

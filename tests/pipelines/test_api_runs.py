@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from monitoring.flags import Key, set_flag
+from pipelines.api.serializers.runs import NO_ADDRESS
 from pipelines.models import PipelineRun, StepRun
 from tests.factories import IRArtifactFactory, MetricResultFactory, PipelineRunFactory, StepRunFactory, UserFactory
 from tests.pipelines import building
@@ -55,6 +56,53 @@ def test_a_run_is_started_with_what_was_asked(api: APIClient) -> None:
     assert body["runGroupId"] == group
     detail = api.get(answer["Location"]).json()
     assert (detail["stepCount"], detail["priority"], detail["rerunFrom"]) == (1, 5, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "path", "hint"),
+    [
+        ("pipelines/example/runs", {"verison": 1}, "/verison", "Did you mean 'version'?"),
+        ("pipelines/example/runs", {"x" * 5000: 1}, f"/{'x' * 80}", "There are: version, inputs, params, "),
+        ("pipelines/example/versions", {"dag": {"nodes": []}, "isActive": True}, "/isActive", "There are: dag, notes."),
+        ("pipelines/example/versions/1/activate", {"reason": "x"}, "/reason", "Did you mean 'overrideReason'?"),
+        ("pipelines/example/validate-dag", {"dag": {}, "notes": ""}, "/notes", "There are: dag."),
+        ("pipeline-runs/{run}/rerun", {"fromnodes": ["a"]}, "/fromnodes", "Did you mean 'fromNodes'?"),
+        ("pipeline-runs/{run}/rerun", {"inputs": {}}, "/inputs", "There are: fromNodes, params, "),
+        ("pools", {"key": "p", "limit": 1, "weight": 2}, "/weight", "There are: key, limit, description."),
+        ("pipeline-schedules", {"name": "n", "chron": "* * * * *"}, "/chron", "Did you mean 'cron'?"),
+    ],
+)
+def test_a_member_that_is_no_field_is_refused_with_those_that_are(
+    address: str, body: Any, path: str, hint: str, api: APIClient
+) -> None:
+    run = building.run(building.pipeline({"key": "a"}))
+
+    answer = api.post(f"/api/{address.format(run=run.pk)}", body)
+
+    assert answer.status_code == 400
+    (fault,) = [error for error in answer.json()["errors"] if error["code"] == "unknown-field"]
+    assert fault["path"] == path
+    assert hint in fault["message"]
+    assert PipelineRun.objects.count() == 1
+
+
+def test_what_was_read_may_be_sent_back_changed(api: APIClient) -> None:
+    building.pipeline({"key": "a"})
+    made = api.post("/api/pipeline-schedules", {"name": "n", "pipeline": "example", "cron": "* * * * *"}).json()
+
+    changed = api.patch(f"/api/pipeline-schedules/{made['id']}", {**made, "priority": 3})
+
+    assert (changed.status_code, changed.json()["priority"]) == (200, 3)
+    assert changed.json().keys() == made.keys()
+
+
+@pytest.mark.parametrize("address", ["pipelines/example/runs", "pipeline-schedules"])
+def test_an_address_that_is_none_is_refused_with_what_one_looks_like(address: str, api: APIClient) -> None:
+    building.pipeline({"key": "a"})
+
+    errors = api.post(f"/api/{address}", {"sourceUrl": "ftp://example.org"}).json()["errors"]
+
+    assert {"path": "/sourceUrl", "code": "invalid", "message": NO_ADDRESS} in errors
 
 
 def test_a_version_can_be_named(api: APIClient) -> None:

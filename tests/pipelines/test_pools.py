@@ -1,11 +1,12 @@
 """Pools over REST and in the admin, and the lines that a step wrote."""
 
+import threading
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -26,6 +27,7 @@ from tests.factories import (
 )
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -232,3 +234,33 @@ def test_listing_costs_the_same_however_many_there_are(what: str, api: APIClient
     fill(10)
 
     assert cost() == few == {"pools": 1, "logs": 2}[what]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_make_one_pool_at_once_the_second_is_told_so(api: APIClient) -> None:
+    answers: list[Any] = []
+
+    def ask() -> None:
+        try:
+            answers.append(api.post("/api/pools", {"key": "browser", "limit": 5}))
+        finally:
+            connection.close()
+
+    second = threading.Thread(target=ask)
+    with transaction.atomic():
+        ConcurrencyPoolFactory(key="browser", limit=1)
+        second.start()
+        until(waits_for_a_lock)
+    second.join()
+
+    (answer,) = answers
+    assert (answer.status_code, answer.json()["code"]) == (409, "already-there")
+    assert [pool.limit for pool in ConcurrencyPool.objects.all()] == [1]
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        waiting = "wait_event_type = 'Lock' AND datname = current_database()"
+        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {waiting})")  # noqa: S608 - no input
+        return bool(cursor.fetchone()[0])

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.only_known import OnlyKnown
 from pipelines.gates import MOST_REASON
 from pipelines.models import PipelineDefinition, PipelineVersion
 from pipelines.models.definitions import ValidationMode
@@ -70,11 +71,15 @@ class PipelineVersionDetailSerializer(PipelineVersionRowSerializer):
         read_only_fields = fields
 
 
-class DagSerializer(serializers.Serializer[Any]):
+class DagSerializer(OnlyKnown, serializers.Serializer[Any]):
+    """A DAG to be checked."""
+
     dag = serializers.JSONField(help_text="Nodes, edges and groups.")
 
 
 class NewVersionSerializer(DagSerializer):
+    """The next version of a pipeline."""
+
     notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
 
 
@@ -92,7 +97,9 @@ class DagVerdictSerializer(serializers.Serializer[Any]):
     faults = DagFaultSerializer(many=True)
 
 
-class ActivateVersionSerializer(serializers.Serializer[Any]):
+class ActivateVersionSerializer(OnlyKnown, serializers.Serializer[Any]):
+    """What is said when a version is made active."""
+
     overrideReason = serializers.CharField(
         required=False,
         allow_blank=True,

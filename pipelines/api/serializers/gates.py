@@ -35,7 +35,7 @@ class ActivationGateSerializer(serializers.ModelSerializer[ActivationGate]):
         required=False,
         help_text="What a metric whose change may be chance does: `allow` or `refuse` the version.",
     )
-    createdBy = serializers.CharField(source="created_by.username", read_only=True, default=None, allow_null=True)
+    createdBy = serializers.CharField(source="created_by.username", read_only=True, allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
     class Meta:

@@ -4,13 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.only_known import OnlyKnown
 from pipelines import pools
 from pipelines.models import ConcurrencyPool
 
 MAX_LIMIT = 2_147_483_647
 
 
-class PoolSerializer(serializers.ModelSerializer[ConcurrencyPool]):
+class PoolSerializer(OnlyKnown, serializers.ModelSerializer[ConcurrencyPool]):
     """A pool, with how much of it is taken; the viewset annotates that."""
 
     limit = serializers.IntegerField(

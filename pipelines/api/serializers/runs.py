@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.idempotency import MAX_KEY
+from config.only_known import OnlyKnown
 from pipelines.approvals import MAX_COMMENT
 from pipelines.models import PipelineRun, StepLog, StepRun
 from pipelines.models.runs import OutputType, StepStatus
@@ -14,6 +15,7 @@ from pipelines.selectors import run_report, step_report
 MAX_STEPS = 1000
 MAX_NODES = 2000
 PARAMS_HELP = "Parameters by node key."
+NO_ADDRESS = "Write an address that begins with http:// or https:// and has no spaces."
 
 
 @extend_schema_field(
@@ -170,7 +172,7 @@ class ParamsField(serializers.DictField):
     child = serializers.DictField()
 
 
-class StartSerializer(serializers.Serializer[Any]):
+class StartSerializer(OnlyKnown, serializers.Serializer[Any]):
     """What a run starts with. Everything may be left out."""
 
     version = serializers.IntegerField(
@@ -182,6 +184,7 @@ class StartSerializer(serializers.Serializer[Any]):
         r"^https?://\S+$",
         required=False,
         max_length=2000,
+        error_messages={"invalid": NO_ADDRESS},
         help_text="The address of the page or picture to work on; `inputs.source` then names it.",
     )
     priority = serializers.IntegerField(required=False, min_value=-1000, max_value=1000, default=0)
@@ -193,7 +196,7 @@ class StartSerializer(serializers.Serializer[Any]):
     )
 
 
-class RerunSerializer(serializers.Serializer[Any]):
+class RerunSerializer(OnlyKnown, serializers.Serializer[Any]):
     """What is to run again. Empty: what failed or was cancelled, and all below it."""
 
     fromNodes = serializers.ListField(
@@ -208,5 +211,7 @@ class RerunSerializer(serializers.Serializer[Any]):
     idempotencyKey = serializers.CharField(required=False, max_length=MAX_KEY)
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class DecisionSerializer(OnlyKnown, serializers.Serializer[Any]):
+    """What is said when a step that waits is approved or declined."""
+
     comment = serializers.CharField(required=False, allow_blank=True, max_length=MAX_COMMENT, default="")

@@ -5,14 +5,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.only_known import OnlyKnown
 from pipelines import schedules
-from pipelines.api.serializers.runs import PARAMS_HELP, ErrorField, ParamsField
+from pipelines.api.serializers.runs import NO_ADDRESS, PARAMS_HELP, ErrorField, ParamsField
 from pipelines.models import PipelineDefinition, PipelineSchedule, PipelineVersion
 
 MAX_VERSION = 2_147_483_647
 
 
-class PipelineScheduleSerializer(serializers.ModelSerializer[PipelineSchedule]):
+class PipelineScheduleSerializer(OnlyKnown, serializers.ModelSerializer[PipelineSchedule]):
     """A schedule; its runs carry its id as `runGroupId`."""
 
     pipeline = serializers.SlugRelatedField(slug_field="key", queryset=PipelineDefinition.objects.all())
@@ -20,7 +21,6 @@ class PipelineScheduleSerializer(serializers.ModelSerializer[PipelineSchedule]):
         source="pipeline_version.version",
         required=False,
         allow_null=True,
-        default=None,
         min_value=1,
         max_value=MAX_VERSION,
         help_text="Null: the version that is active when the time comes.",
@@ -31,6 +31,7 @@ class PipelineScheduleSerializer(serializers.ModelSerializer[PipelineSchedule]):
         required=False,
         allow_blank=True,
         max_length=2000,
+        error_messages={"invalid": NO_ADDRESS},
         help_text="The page or picture to work on, fetched each time.",
     )
     inputs = serializers.DictField(required=False)
@@ -45,7 +46,7 @@ class PipelineScheduleSerializer(serializers.ModelSerializer[PipelineSchedule]):
         source="last_missed", read_only=True, help_text="Times before it that passed while nobody looked."
     )
     lastError = ErrorField(source="last_error", read_only=True, help_text="Why no run was started.")
-    createdBy = serializers.CharField(source="created_by.username", read_only=True, default=None, allow_null=True)
+    createdBy = serializers.CharField(source="created_by.username", read_only=True, allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
     class Meta:
