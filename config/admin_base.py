@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import DataError, models
@@ -20,7 +21,11 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from config import features
 from config.canonical import canonical_json
@@ -197,6 +202,21 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc]
         if isinstance(field, JsonFormField) and not db_field.null:
             field.empty = db_field.get_default
         return field
+
+    def formfield_for_foreignkey(
+        self, db_field: "models.ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Without the way to a list to choose from for those who may not see the list."""
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if isinstance(getattr(field, "widget", None), ForeignKeyRawIdWidget) and not self._may_choose(
+            db_field, request
+        ):
+            field.widget = UnfoldAdminTextInputWidget()
+        return field
+
+    def _may_choose(self, db_field: "models.ForeignKey[Any, Any]", request: HttpRequest) -> bool:
+        target = self.admin_site._registry.get(cast(Any, db_field.related_model))
+        return target is not None and target.has_view_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         names = super().get_readonly_fields(request, obj)

@@ -18,6 +18,7 @@ from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 
 from config.admin_base import ReadOnlyAdmin
+from feedback.models import ReviewFeedback
 from metrics.models import MetricResultRow
 from tests import factories
 
@@ -345,3 +346,20 @@ def test_no_page_needs_an_inline_script(client: Client, boss: User) -> None:
 
 def test_static_files_are_found() -> None:
     call_command("findstatic", "irline/admin.css", "irline/admin.js", "irline/run_page.js", verbosity=0)
+
+
+def test_a_list_to_choose_from_is_offered_to_those_who_may_see_it(client: Client) -> None:
+    reviewer = factories.UserFactory(is_staff=True)
+    design = factories.DesignSplitFactory()
+    reviewer.user_permissions.set(Permission.objects.filter(codename__in=["add_reviewfeedback", "view_reviewfeedback"]))
+    client.force_login(reviewer)
+    address = reverse("admin:feedback_reviewfeedback_add")
+    designs = reverse("admin:pipelines_designsplit_changelist")
+    feedback = {"reviewer": "ada", "status": "approved", "ratings": "{}", "findings": "[]", "comments": "good"}
+
+    assert designs not in client.get(address).content.decode()
+    saved = client.post(address, feedback | {"design_split": str(design.pk)})
+    assert saved.status_code == 302
+    assert ReviewFeedback.objects.get().design_split == design
+    reviewer.user_permissions.add(Permission.objects.get(codename="view_designsplit"))
+    assert designs in client.get(address).content.decode()

@@ -317,6 +317,28 @@ def test_a_preview_over_rest_asks_for_what_the_admin_asks(client: Client, held: 
     assert client.get(f"/api/step-runs/{artifact.step_run_id}/preview").status_code == 403
 
 
+def test_who_may_view_runs_alone_is_shown_nothing_that_is_refused(client: Client, viewer: User, boss: User) -> None:
+    run = factories.PipelineRunFactory()
+    split, artifact = split_step(run), module_step(run, 0)
+    refused = [
+        reverse("admin:pipelines_pipelinerun_modules_zip", args=[run.pk]),
+        reverse("admin:pipelines_pipelinerun_module_preview", args=[run.pk, artifact.pk]),
+        "/picture",
+        reverse("admin:monitoring_testrun_changelist"),
+        reverse("admin:pipelines_designsplit_change", args=[run.design_split_id]),
+        reverse("admin:pipelines_pipelineversion_change", args=[run.pipeline_version_id]),
+    ]
+    client.force_login(boss)
+    all_of_it = page_of(client, run)
+    client.force_login(viewer)
+    page = page_of(client, run)
+
+    assert [url for url in refused if url not in all_of_it] == []
+    assert [url for url in refused if url in page] == []
+    assert str(run.design_split) in page
+    assert str(split.node_key) in page
+
+
 def test_the_modules_come_as_one_zip(client: Client, boss: User) -> None:
     run = factories.PipelineRunFactory()
     module_step(run, 0)
