@@ -81,6 +81,11 @@ class AIProcessAdmin(BaseAdmin):
 
 
 class AIPromptForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        help_texts = {
+            "content": "A Jinja template. It sees inputs, upstream, item, context and schema; see docs/ai-steps.md."
+        }
+
     def clean_content(self) -> str:
         """Refuses a template that can't be read, with its line."""
         content = str(self.cleaned_data["content"])

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from pipelines.admin.versions import views
 from pipelines.admin.versions.forms import PipelineVersionForm
 from pipelines.admin.versions.page import pipeline_page, version_page
 from pipelines.ai.config import PROMPT_HANDLER, config_faults, template_faults
+from pipelines.ai.providers import provider_names
 from pipelines.definitions import activate_version, change_version, create_version, delete_version
 from pipelines.gates import guards_version
 from pipelines.models import (
@@ -189,6 +191,17 @@ class StepDefinitionAdmin(BaseAdmin):
 
 
 class StepVersionForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Says what can be named here; a worker elsewhere may have more."""
+        super().__init__(*args, **kwargs)
+        handlers, providers = ", ".join(sorted(settings.PIPELINE_STEPS)), ", ".join(provider_names())
+        helps = {
+            "handler": f"The name of the step's function. Here there are {handlers}.",
+            "default_config": f"For {PROMPT_HANDLER}, see docs/ai-steps.md. Providers here are {providers}.",
+        }
+        for name in helps.keys() & self.fields.keys():
+            self.fields[name].help_text = helps[name]
+
     def clean(self) -> dict[str, Any]:
         """Refuses a default config that the handler ``prompt`` could never use."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from config.ai_providers import read_providers
 from ir_schemas.models import IRArtifact, IRSchemaDefinition
 from monitoring.models import TestRun
 from pipelines.executors import inline
@@ -25,6 +26,7 @@ from pipelines.models import (
     StepDefinition,
     StepLog,
     StepRun,
+    StepVersion,
 )
 from tests.factories import AIPromptFactory, EmbeddingFactory, PromptDataFactory, PromptResultFactory
 from tests.pipelines.prompting import TITLE, a_prompt, run_prompt
@@ -117,6 +119,18 @@ def test_a_prompt_that_has_been_asked_keeps_its_words(client: Client, boss: User
     prompt.refresh_from_db()
     assert (prompt.version, prompt.content, prompt.is_active) == (1, "Describe {{ section }}.", True)
     assert "Add the next version" in page(client, AIPrompt, prompt.pk)
+
+
+def test_the_forms_say_what_can_be_named(client: Client, boss: User, settings: Any) -> None:
+    settings.AI_PROVIDERS = read_providers('{"claude": {"kind": "anthropic"}}')
+
+    form = client.get(page_url(StepVersion, "add")).content.decode()
+
+    assert "Providers here are echo, claude." in form
+    assert "layout_split, module_generate, prompt, validate_artifact" in form
+    assert (
+        "It sees inputs, upstream, item, context and schema" in client.get(page_url(AIPrompt, "add")).content.decode()
+    )
 
 
 @pytest.mark.parametrize(
