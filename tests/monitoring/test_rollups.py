@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from monitoring.figures import MOST_GROUPS, Figures, prompt_names, report
@@ -20,6 +20,7 @@ from monitoring.rollups import fold_marked, marked_hours
 from monitoring.windows import Window
 from pipelines.executors.duties import look_once
 from tests.factories import AIPromptFactory, TestRunFactory
+from tests.waiting import until
 
 AI, QUALITY = TestRun.Type.AI, TestRun.Type.QUALITY
 BEGAN = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)  # a Monday
@@ -285,6 +286,35 @@ def test_a_run_that_commits_during_a_fold_keeps_its_mark() -> None:
     assert report(MARCH, by="day", kind=AI).total.count("runs") == 2
     fold_marked()
     assert report(MARCH, by="day", kind=AI).total.count("runs") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_that_is_cut_off_in_the_middle_changes_nothing() -> None:
+    ai_run()
+    fold_marked()
+    ai_run()
+    folding = Thread(fold_marked)
+    with transaction.atomic():
+        list(RunRollup.objects.select_for_update())  # where the fold, its marks taken, has to wait
+        folding.start()
+        until(lambda: cut_off_waiting() == 1)
+        folding.join(30)
+
+    assert isinstance(folding.error, OperationalError)
+    assert marked_hours() == 1
+    assert report(MARCH, by="day", kind=AI).total.count("runs") == 2
+    assert fold_marked() == 1
+    assert report(MARCH, by="day", kind=AI).total.count("runs") == 2
+
+
+def cut_off_waiting() -> int:
+    """End the sessions that wait for a lock of this one; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
