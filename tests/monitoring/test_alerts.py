@@ -541,6 +541,8 @@ def test_the_command_waits_for_who_looks_already(logging_on: None) -> None:
 
 def _somebody_waits() -> bool:
     with connection.cursor() as cursor:
+        # Within a transaction the first answer would be every answer.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
