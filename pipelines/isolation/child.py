@@ -26,6 +26,7 @@ def serve(pipe: Connection, parent: Connection, memory_mb: int | None) -> None:
 
     Nothing is ever said over ``parent``: it breaks when the parent ends.
     """
+    os.dup2(2, 1)  # What a command writes to standard output may be a program's to read, and is not the step's.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with(parent)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,7 @@ HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 def emit(context: StepContext) -> StepResult:
     """Hands over ``params["ir"]``, or what it was told by its parents; refuses or crashes where told to."""
     params = context.params
+    sys.stdout.write(params.get("say", ""))
     if "refuse" in params:
         raise StepError("example-refused", params["refuse"])
     if "crash" in params:

@@ -21,6 +21,12 @@ def unsendable(context: StepContext) -> StepResult:
 
 
 @isolated()
+def prints(context: StepContext) -> StepResult:
+    """Says whether what it prints goes where faults go."""
+    return StepResult(ir={"toStandardError": os.path.sameopenfile(1, 2)})
+
+
+@isolated()
 def leaves(context: StepContext) -> StepResult:
     sys.exit("enough")
 

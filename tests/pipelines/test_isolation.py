@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from ir_schemas.models import IRArtifact
 from pipelines import engine, lifecycle
 from pipelines.conductor import Conductor
 from pipelines.executors.distributed import give_back
@@ -20,7 +21,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def example(settings: Any, transactional_db: None, logging_on: None) -> None:
-    steps = {"emit": "unsendable", "listed": "leaves", "judge": "killed", "talk": "mumbles", "hang": "lingers"}
+    steps = {
+        "picky": "prints",
+        "emit": "unsendable",
+        "listed": "leaves",
+        "judge": "killed",
+        "talk": "mumbles",
+        "hang": "lingers",
+    }
     settings.PIPELINE_STEPS = {name: f"tests.pipelines.steps_apart.{ours}" for name, ours in steps.items()}
 
 
@@ -44,6 +52,12 @@ def test_what_cannot_be_pickled_is_refused_in_words_and_harms_no_process(params:
     assert code == "result-invalid"
     assert "is pickled, and this can't be (TypeError: cannot pickle '_thread.lock' object)" in message
     assert processes() == before
+
+
+def test_what_it_prints_is_not_the_commands_output() -> None:
+    building.run(building.pipeline({"key": "a", "stepVersionId": "picky@1"}))
+
+    assert IRArtifact.objects.get().ir_json == {"toStandardError": True}
 
 
 def test_one_that_leaves_its_process_has_crashed() -> None:

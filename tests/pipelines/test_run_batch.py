@@ -76,6 +76,16 @@ def test_each_line_starts_one_run_of_one_group_with_what_it_says(write: Write, r
     assert all(v["durationMs"] >= 0 for v in verdicts)
 
 
+def test_what_steps_print_is_not_among_the_verdicts(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    building.pipeline({"key": "a", "params": {"say": "aside"}})
+
+    call_command("run_batch", "example", str(write({})), json=True, concurrency=1)
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["status"] == "completed"
+    assert "aside" in printed.err
+
+
 def test_a_second_call_starts_nothing_again(write: Write, run_batch: Any) -> None:
     building.pipeline({"key": "a"})
     file = write({"inputs": {"n": 1}}, {"inputs": {"n": 1}}, {"idempotencyKey": "mine"})
