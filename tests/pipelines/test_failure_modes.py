@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.clock import database_now
@@ -137,10 +138,15 @@ def test_many_ready_steps_are_one_wake_up_after_the_commit(queue: None) -> None:
     with psycopg.connect(**known, autocommit=True) as listening:
         listening.execute(f'LISTEN "{CHANNEL}emit"')
         listening.execute('LISTEN "procrastinate_any_queue_v1"')
-        engine.start_run(version=version)
+        with CaptureQueriesContext(connection) as captured:
+            engine.start_run(version=version)
         woken = list(listening.notifies(timeout=5, stop_after=1)) + list(listening.notifies(timeout=0.2))
 
     assert len(woken) == 1
+    statements = [query["sql"] for query in captured]
+    committed = len(statements) - statements[::-1].index("COMMIT")
+    assert "pg_notify" not in "".join(statements[:committed])
+    assert "pg_notify" in "".join(statements[committed:])
 
 
 def test_an_ir_that_is_too_large_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
