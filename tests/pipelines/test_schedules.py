@@ -336,6 +336,8 @@ def test_over_rest_a_schedule_is_made_read_changed_and_taken_away(api: APIClient
     changed = api.patch(address, {"enabled": False, "version": 1}).json()
     assert (changed["enabled"], changed["version"], changed["nextTimes"]) == (False, 1, [])
     assert api.get(address).json() == changed
+    PipelineSchedule.objects.update(created_by=None)
+    assert api.patch(address, {"version": None}).json() == {**changed, "createdBy": None, "version": None}
     assert [row["name"] for row in api.get("/api/pipeline-schedules?enabled=false").json()["results"]] == ["nightly"]
     assert api.delete(address).status_code == 204
     assert not PipelineSchedule.objects.exists()

@@ -7,10 +7,11 @@ from rest_framework.viewsets import ModelViewSet
 
 from feedback.models import ActivationGate
 from pipelines.api import filters
+from pipelines.api.answers import WholeRowMixin
 from pipelines.api.serializers.gates import ActivationGateSerializer
 
 
-class ActivationGateViewSet(ModelViewSet[ActivationGate]):
+class ActivationGateViewSet(WholeRowMixin, ModelViewSet[ActivationGate]):
     """Gates. A set that is not frozen or too small is refused: `invalid-input`."""
 
     queryset = ActivationGate.objects.select_related("pipeline", "process", "truth_set", "created_by")

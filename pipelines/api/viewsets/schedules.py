@@ -6,11 +6,12 @@ from django.contrib.auth.models import User
 from rest_framework.viewsets import ModelViewSet
 
 from pipelines.api import filters
+from pipelines.api.answers import WholeRowMixin
 from pipelines.api.serializers import schedules as serializers
 from pipelines.models import PipelineSchedule
 
 
-class PipelineScheduleViewSet(ModelViewSet[PipelineSchedule]):
+class PipelineScheduleViewSet(WholeRowMixin, ModelViewSet[PipelineSchedule]):
     """Schedules. What could not start a run is refused when it is saved: `invalid-input`, with the place."""
 
     queryset = PipelineSchedule.objects.all()
