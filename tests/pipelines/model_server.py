@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,12 +46,13 @@ ANTHROPIC = {
 class Reply:
     """What to answer with; ``body`` is JSON, or bytes to be sent as they are. ``hangs`` never answers.
 
-    ``drips`` answers with blanks for as long as anybody listens, as gateways do to keep a connection.
+    ``drips`` answers with blanks for as long as anybody listens, as gateways do to keep a connection. A header may be
+    a function, which says its value when it is sent.
     """
 
     status: int = 200
     body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | Callable[[], str]] = field(default_factory=dict)
     hangs: bool = False
     drips: bool = False
 
@@ -90,7 +91,7 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                self.send_header(name, value)
+                self.send_header(name, value() if callable(value) else value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

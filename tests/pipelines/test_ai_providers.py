@@ -156,7 +156,6 @@ def in_two_seconds() -> str:
 )
 def test_a_limit_is_waited_for_as_long_as_the_server_says(kind: str, headers: dict[str, Any], use: Any) -> None:
     a_prompt()
-    headers = {name: value() if callable(value) else value for name, value in headers.items()}
     limited = Reply(429, {"error": {"message": "slow down", "type": "rate_limit"}}, headers)
     with model_server(limited, Reply(body=BODIES[kind])) as server:
         use(kind, server)
