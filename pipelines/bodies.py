@@ -22,6 +22,8 @@ from pipelines.loops import LoopThread
 from pipelines.steps.contract import AnyStepFunction, StepContext, StepResult, isolation_of
 
 _loop = LoopThread("async steps")
+STUCK_SECONDS = 1.0
+"""A loop that takes longer to answer is held up by a step that blocks it."""
 
 
 class Abandoned(Exception):
@@ -120,10 +122,12 @@ def _on_loop(coroutine: Coroutine[Any, Any, StepResult], attempt: Attempt) -> St
         if future.done():
             raise
         attempt.let_go()
+        _loop.leave_if_stuck(STUCK_SECONDS)
         raise TimedOut from None
     except CancelledError:
         if not attempt.cancelled():
             raise RuntimeError("its coroutine was cancelled, and not by the engine") from None
+        _loop.leave_if_stuck(STUCK_SECONDS)
         raise Abandoned from None
 
 

@@ -25,8 +25,9 @@ RELEASE = threading.Event()
 WAS_CANCELLED = threading.Event()
 
 NAMES = (
-    "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "cite_async", "hang_async",
-    "cancel_itself", "exit_async", "ask", "ask_apart", "emit_apart", "hang_apart", "eat_memory", "end_process",
+    "emit", "listed", "picky", "make_module", "judge", "talk", "hang", "emit_async", "cite_async",
+    "block_async", "hang_async", "cancel_itself", "exit_async", "ask", "ask_apart",
+    "emit_apart", "hang_apart", "eat_memory", "end_process",
 )  # fmt: skip
 HANDLERS = {name: f"tests.pipelines.example_steps.{name}" for name in NAMES}
 
@@ -110,6 +111,11 @@ async def emit_async(context: StepContext) -> StepResult:
 async def cite_async(context: StepContext) -> StepResult:
     """Hands over what lies behind its parents' IRs."""
     return StepResult(ir={"sources": dict(context.sources)})
+
+
+async def block_async(context: StepContext) -> StepResult:
+    """As ``hang``: holds up its loop until the test ends."""
+    return hang(context)
 
 
 async def hang_async(context: StepContext) -> StepResult:

@@ -173,6 +173,15 @@ def test_an_asynchronous_step_has_its_sources() -> None:
     assert len(linked) == 2
 
 
+def test_an_asynchronous_step_that_blocks_holds_up_none_once_it_is_given_up() -> None:
+    stuck = building.run(building.pipeline({"key": "a", "stepVersionId": "block_async@1", "timeoutMs": 50}))
+    after = building.run(building.pipeline({"key": "a", "stepVersionId": "emit_async@1", "timeoutMs": 20_000}))
+
+    assert stuck.error is not None
+    assert stuck.error["code"] == "timed-out"
+    assert after.status == PipelineRun.Status.COMPLETED
+
+
 def test_an_asynchronous_step_that_its_worker_gives_back_is_no_failure() -> None:
     run = engine.start_run(version=building.pipeline({"key": "a", "stepVersionId": "picky@1"}))
     conductor = Conductor.of(run.pk)
