@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from config import features
 from config.authentication import ApiKeyAuthentication
+from config.problems import problem
 
 # The admin's Alpine evaluates expressions and its components carry inline styles.
 POLICY = (
@@ -28,6 +31,31 @@ class HostMiddleware(CommonMiddleware):
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if request.path_info in settings.PROBES else super().process_request(request)
+
+
+class ChunkedBodyMiddleware:
+    """Reads a body that came in chunks, at most one byte more than any may have, and says how long it is.
+
+    Django and Django REST framework take a body without ``Content-Length`` for none, so that it would be lost unsaid.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            environ = getattr(request, "environ", None)
+            if environ is not None and not environ.get("wsgi.input_terminated"):
+                detail = "This server reads no body that comes in chunks. Send it whole, with its Content-Length."
+                return problem(HTTPStatus.LENGTH_REQUIRED, "length-required", detail)
+            source: Any = request if environ is None else environ["wsgi.input"]
+            try:
+                body = source.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+            except OSError:
+                return problem(HTTPStatus.BAD_REQUEST, "bad-request", "The body could not be read to its end.")
+            request.META["CONTENT_LENGTH"] = str(len(body))
+            request.__dict__.update(_stream=BytesIO(body), _read_started=False)
+        return self.get_response(request)
 
 
 class ContentSecurityPolicyMiddleware:

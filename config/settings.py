@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "config.http_metrics.HttpMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.ChunkedBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

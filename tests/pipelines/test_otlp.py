@@ -1,6 +1,7 @@
 """Traces over OTLP/HTTP: what is recorded of them, and the answers that an exporter acts on."""
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -154,6 +155,24 @@ def test_a_packed_body_is_unpacked(exporter: APIClient, compress: Any, encoding_
 
     assert response.status_code == 200
     assert TestRun.objects.count() == 1
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_body_in_chunks_is_read_as_a_whole(exporter: APIClient, compress: Any) -> None:
+    headers = {"Transfer-Encoding": "chunked", "Content-Encoding": "gzip" if compress is gzip.compress else "identity"}
+    # As gunicorn hands it on: without a length, and with an end.
+    body = {"wsgi.input": io.BytesIO(compress(export(span()))), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+
+    response = exporter.generic("POST", "/v1/traces", content_type=PROTOBUF, headers=headers, **body)
+
+    assert response.status_code == 200
+    assert TestRun.objects.count() == 1
+
+
+def test_where_the_server_reads_no_chunks_a_body_in_chunks_is_refused(exporter: APIClient) -> None:
+    response = send(exporter, export(span()), **{"Transfer-Encoding": "chunked"})
+
+    assert (response.status_code, response.json()["code"]) == (411, "length-required")
 
 
 def test_a_replay_changes_nothing(exporter: APIClient) -> None:
