@@ -46,6 +46,7 @@ COMMON = {
     HTTPStatus.FORBIDDEN: ("Forbidden", "The user lacks the permission."),
     HTTPStatus.NOT_FOUND: ("NotFound", "There is no such thing."),
     HTTPStatus.NOT_ACCEPTABLE: ("NotAcceptable", "The Accept header leaves no type that this can answer."),
+    HTTPStatus.CONFLICT: ("Conflict", "Another request has just made what this one was to make: `already-there`."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("ContentTooLarge", "The body is too large."),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("UnsupportedMediaType", "The body is of a type that this does not read."),
 }
@@ -84,7 +85,7 @@ def description() -> dict[str, Any]:
 def document_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: give each operation the problems that follow from its form.
 
-    A view documents only what is its own, such as 409, with a description; the body is filled in here.
+    A view documents only what is its own, such as a refusal, with a description; the body is filled in here.
     """
     components = result["components"]
     components.setdefault("schemas", {})["ProblemDetails"] = PROBLEM
@@ -128,6 +129,7 @@ def _expected(path: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]:
     if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
         yield HTTPStatus.BAD_REQUEST
     if "requestBody" in operation:
-        yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+        yield from (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if "{" in path or "requestBody" in operation:
         yield HTTPStatus.NOT_FOUND

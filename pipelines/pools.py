@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, ProtectedError, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from config.problems import NotFound
 from pipelines import admission, pool_lines
 from pipelines.errors import PoolInUse
 from pipelines.models import ConcurrencyPool, PipelineRun, PipelineVersion, StepRun
@@ -32,8 +33,14 @@ def _one(rows: Any) -> Coalesce:
 
 @transaction.atomic
 def save_pool(pool: ConcurrencyPool) -> ConcurrencyPool:
-    """Keep a pool that is new or was changed; runs and steps that a higher limit has room for begin at once."""
-    pool.save()
+    """Keep a pool that is new or was changed; runs and steps that a higher limit has room for begin at once.
+
+    Raises ``NotFound`` for one that was deleted since it was read.
+    """
+    is_new = pool._state.adding
+    if not is_new and ConcurrencyPool.objects.select_for_update().filter(pk=pool.pk).first() is None:
+        raise NotFound(f"The pool {pool.key} has just been deleted.")
+    pool.save(force_insert=is_new)
     admission.admit_waiting(pool.key)
     if settings.PIPELINE_EXECUTOR == "distributed":
         pool_lines.give_turns(pool.key)

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from config.clock import database_now
 from config.outages import OUTAGE
-from config.problems import DomainError, InvalidInput
+from config.problems import DomainError, InvalidInput, NotFound
 from monitoring import flags
 from pipelines import cron, definitions, starting
 from pipelines.designs.loader import DEFAULT_LIMITS
@@ -40,11 +40,14 @@ def save_schedule(schedule: PipelineSchedule) -> PipelineSchedule:
     """Check a schedule that is new or was changed, keep it, and work out when it runs next.
 
     Raises ``InvalidInput`` with the place of each fault in the expression or the time zone, for a version of another
-    pipeline, and for params and inputs that could not start a run; ``InvalidDag`` where the version cannot run.
+    pipeline, and for params and inputs that could not start a run; ``InvalidDag`` where the version cannot run; and
+    ``NotFound`` for a schedule that was deleted since it was read.
     """
     cron.check(schedule.cron, schedule.timezone)
     _check_start(schedule)
     earlier = PipelineSchedule.objects.select_for_update().filter(pk=schedule.pk).first()
+    if earlier is None and not schedule._state.adding:
+        raise NotFound(f"The schedule {schedule.name} has just been deleted.")
     if not schedule.enabled:
         schedule.next_run_at = None
     elif earlier is None or any(getattr(earlier, name) != getattr(schedule, name) for name in TIMING):

@@ -4,8 +4,10 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.mixins import UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -37,6 +39,22 @@ def changed(row: Row, serializer: type[ModelSerializer[Row]], request: Request) 
     for name, value in reading.validated_data.items():
         setattr(row, name, value)
     return row
+
+
+class LockedChange(UpdateModelMixin):
+    """A ``PATCH`` of a row that nobody else changes or deletes between its reading and its writing.
+
+    The rows must be ``locked`` for it.
+    """
+
+    @transaction.atomic
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().partial_update(request, *args, **kwargs)
+
+    def locked(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """The rows, to be locked where one of them is changed."""
+        is_change = self.action == "partial_update"  # type: ignore[attr-defined]
+        return rows.select_for_update(of=("self",)) if is_change else rows
 
 
 def signed_in(request: Request) -> User:

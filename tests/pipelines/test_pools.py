@@ -1,6 +1,7 @@
 """Pools over REST and in the admin, and the lines that a step wrote."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from pipelines import engine, pools
+from config.problems import NotFound
+from pipelines import engine, pools, schedules
 from pipelines.conductor import Conductor
-from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, StepLog
+from pipelines.models import ConcurrencyPool, PipelineDefinition, PipelineRun, PipelineSchedule, StepLog
 from pipelines.scheduling import Item
 from tests.factories import (
     ConcurrencyPoolFactory,
@@ -236,26 +238,72 @@ def test_listing_costs_the_same_however_many_there_are(what: str, api: APIClient
     assert cost() == few == {"pools": 1, "logs": 2}[what]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_two_who_make_one_pool_at_once_the_second_is_told_so(api: APIClient) -> None:
+def meanwhile(do: Callable[[], object], ask: Callable[[], Any]) -> Any:
+    """The answer to a request that has to wait for what is done before it."""
     answers: list[Any] = []
 
-    def ask() -> None:
+    def asking() -> None:
         try:
-            answers.append(api.post("/api/pools", {"key": "browser", "limit": 5}))
+            answers.append(ask())
         finally:
             connection.close()
 
-    second = threading.Thread(target=ask)
+    second = threading.Thread(target=asking)
     with transaction.atomic():
-        ConcurrencyPoolFactory(key="browser", limit=1)
+        do()
         second.start()
         until(waits_for_a_lock)
     second.join()
-
     (answer,) = answers
+    return answer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_make_one_pool_at_once_the_second_is_told_so(api: APIClient) -> None:
+    answer = meanwhile(
+        lambda: ConcurrencyPoolFactory(key="browser", limit=1),
+        lambda: api.post("/api/pools", {"key": "browser", "limit": 5}),
+    )
+
     assert (answer.status_code, answer.json()["code"]) == (409, "already-there")
     assert [pool.limit for pool in ConcurrencyPool.objects.all()] == [1]
+
+
+@pytest.mark.parametrize(("kind", "change"), [("pools", {"limit": 9}), ("pipeline-schedules", {"priority": 9})])
+@pytest.mark.django_db(transaction=True)
+def test_what_is_deleted_while_it_is_changed_stays_away(kind: str, change: Any, api: APIClient) -> None:
+    row = ConcurrencyPoolFactory() if kind == "pools" else scheduled()
+
+    answer = meanwhile(
+        lambda: type(row).objects.filter(pk=row.pk).delete(), lambda: api.patch(f"/api/{kind}/{row.pk}", change)
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert not type(row).objects.exists()
+    for save in (pools.save_pool,) if kind == "pools" else (schedules.save_schedule,):
+        with pytest.raises(NotFound, match="has just been deleted"):
+            save(row)
+
+
+@pytest.mark.parametrize(("kind", "change"), [("pools", {"limit": 9}), ("pipeline-schedules", {"priority": 9})])
+@pytest.mark.django_db(transaction=True)
+def test_two_who_change_a_row_at_once_lose_nothing(kind: str, change: Any, api: APIClient) -> None:
+    row = ConcurrencyPoolFactory(description="old") if kind == "pools" else scheduled()
+    other = {"description": "new"} if kind == "pools" else {"source_url": "https://example.org/"}
+
+    answer = meanwhile(
+        lambda: type(row).objects.filter(pk=row.pk).update(**other),
+        lambda: api.patch(f"/api/{kind}/{row.pk}", change),
+    )
+
+    assert answer.status_code == 200
+    kept = type(row).objects.filter(pk=row.pk).values(*other, *change).get()
+    assert kept == {**other, **change}
+
+
+def scheduled() -> PipelineSchedule:
+    made = PipelineSchedule(name="n", pipeline=building.pipeline({"key": "a"}).pipeline, cron="0 0 1 1 *")
+    return schedules.save_schedule(made)
 
 
 def waits_for_a_lock() -> bool:

@@ -9,11 +9,12 @@ from rest_framework.viewsets import ModelViewSet
 
 from pipelines import pools
 from pipelines.api import filters
+from pipelines.api.requests import LockedChange
 from pipelines.api.serializers.pools import PoolChangeSerializer, PoolSerializer
 from pipelines.models import ConcurrencyPool
 
 
-class ConcurrencyPoolViewSet(ModelViewSet[ConcurrencyPool]):
+class ConcurrencyPoolViewSet(LockedChange, ModelViewSet[ConcurrencyPool]):
     """Pools, and how much of each is taken."""
 
     queryset = ConcurrencyPool.objects.all()
@@ -22,7 +23,7 @@ class ConcurrencyPoolViewSet(ModelViewSet[ConcurrencyPool]):
     http_method_names = ("get", "post", "patch", "delete", "head", "options")
 
     def get_queryset(self) -> Any:
-        return pools.with_usage()
+        return self.locked(pools.with_usage())
 
     def get_serializer_class(self) -> Any:
         return PoolChangeSerializer if self.action == "partial_update" else PoolSerializer

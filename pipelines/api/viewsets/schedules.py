@@ -7,11 +7,12 @@ from rest_framework.viewsets import ModelViewSet
 
 from pipelines.api import filters
 from pipelines.api.answers import WholeRowMixin
+from pipelines.api.requests import LockedChange
 from pipelines.api.serializers import schedules as serializers
 from pipelines.models import PipelineSchedule
 
 
-class PipelineScheduleViewSet(WholeRowMixin, ModelViewSet[PipelineSchedule]):
+class PipelineScheduleViewSet(LockedChange, WholeRowMixin, ModelViewSet[PipelineSchedule]):
     """Schedules. What could not start a run is refused when it is saved: `invalid-input`, with the place."""
 
     queryset = PipelineSchedule.objects.all()
@@ -21,7 +22,7 @@ class PipelineScheduleViewSet(WholeRowMixin, ModelViewSet[PipelineSchedule]):
 
     def get_queryset(self) -> Any:
         rows = PipelineSchedule.objects.select_related("pipeline", "pipeline_version__pipeline", "created_by")
-        return rows.defer("pipeline_version__dag") if self.action == "list" else rows
+        return rows.defer("pipeline_version__dag") if self.action == "list" else self.locked(rows)
 
     def get_serializer_class(self) -> Any:
         single = self.action != "list"
