@@ -1,19 +1,15 @@
 """What every admin page shares: JSON shown and edited with care, badges, links between rows, refusals in words."""
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, cast
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
-from django.db import DataError, models
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.functional import cached_property
@@ -23,117 +19,20 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from config import features
-from config.canonical import canonical_json
+from config.admin_fields import CodeTextarea, JsonFormField
+from config.admin_lists import BoundedPaginator, RecordChangeList
 from config.history import changes_of
 from config.json_html import code_html, json_html, pretty_json
 from config.problems import DomainError
-from config.strict_json import object_of
 from config.texts import as_uuid
 
 Display = Callable[[Any], Any]
 READABLE = 1e-9
 """Above this a number is written without a power of ten."""
-
-
-class CodeTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
-    """A tall monospace box."""
-
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"rows": 20, "spellcheck": "false", "class": "code-input", **(attrs or {})})
-
-
-class JsonFormField(forms.JSONField):
-    """JSON as text. What cannot be read or stored is refused with its line and column.
-
-    ``empty`` makes the value of a field left empty.
-    """
-
-    widget = CodeTextarea
-    empty: Callable[[], Any] = staticmethod(lambda: None)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        return initial if self.disabled else forms.fields.InvalidJSONInput(data or "")
-
-    def prepare_value(self, value: Any) -> str:
-        if value is None or isinstance(value, forms.fields.InvalidJSONInput):
-            return value or ""
-        return pretty_json(value)
-
-    def to_python(self, value: Any) -> Any:
-        if self.disabled:
-            return value
-        if not str(value or "").strip():
-            return self.empty()
-        data = self._parse(str(value))
-        self._refuse_unstorable(data)
-        return data
-
-    def _parse(self, text: str) -> Any:
-        try:
-            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=object_of)
-        except json.JSONDecodeError as error:
-            place = f"Line {error.lineno}, column {error.colno}"
-            raise ValidationError(f"{place}: this is not JSON: {error.msg}.", code="invalid") from error
-        except RecursionError as error:
-            raise ValidationError("The document is nested too deeply to be read.", code="invalid") from error
-        except ValueError as error:
-            raise ValidationError(f"This is not JSON: {error}", code="invalid") from error
-
-    def _refuse_unstorable(self, data: Any) -> None:
-        try:
-            text = canonical_json(data)
-        except ValueError as error:
-            raise ValidationError(f"This JSON cannot be stored: {error}", code="invalid") from error
-        if rb"\u0000" in text:
-            raise ValidationError("This JSON cannot be stored: a text in it holds the character U+0000.")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number; use null where there is no value.")
-
-
-class RecordChangeList(ChangeList):  # type: ignore[misc]
-    """Without a filter the rows found are all there are, so that nothing needs counting twice.
-
-    Of more rows than are counted the months are not listed either, as each would have to be read for that.
-    """
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Raises ``IncorrectLookupParameters``, which leads back to the whole list, for values no row can have."""
-        try:
-            super().get_results(request)
-        except (ValueError, OverflowError, DataError) as error:
-            raise IncorrectLookupParameters(error) from error
-        if not (self.query or self.filter_params):
-            self.full_result_count = self.result_count
-        if getattr(self.paginator, "has_more", False) and f"{self.date_hierarchy}__year" not in self.params:
-            self.date_hierarchy: str | None = None
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no more than ``most`` rows: a count over everything takes seconds in the tables that only grow."""
-
-    most = 10_000
-    template_name = "irline/pagination_bounded.html"
-
-    @cached_property
-    def found(self) -> int:
-        """As many as there are, or one more than ``most``."""
-        rows = cast("models.QuerySet[Any]", self.object_list)
-        return rows.order_by()[: self.most + 1].count()
-
-    @property
-    def count(self) -> int:
-        return min(self.found, self.most)
-
-    @property
-    def has_more(self) -> bool:
-        return self.found > self.most
 
 
 class BaseAdmin(ModelAdmin):  # type: ignore[misc]

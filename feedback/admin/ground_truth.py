@@ -15,7 +15,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from config import features
-from config.admin_base import BaseAdmin, CodeTextarea, linked, rows_link
+from config.admin_base import BaseAdmin, linked, rows_link
+from config.admin_fields import CodeTextarea
 from config.json_html import pretty_json
 from config.problems import DomainError, NotFound
 from feedback import ground_truth

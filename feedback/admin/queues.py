@@ -11,7 +11,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import StackedInline
 
-from config.admin_base import BaseAdmin, CodeTextarea, JsonFormField, linked, rows_link
+from config.admin_base import BaseAdmin, linked, rows_link
+from config.admin_fields import CodeTextarea, JsonFormField
 from feedback.admin.agreement import agreement_page
 from feedback.admin.gate import GatedAdmin
 from feedback.models import ReviewItem, ReviewQuestion, ReviewQueue

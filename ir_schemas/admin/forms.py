@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
-from config.admin_base import CodeTextarea
+from config.admin_fields import CodeTextarea
 from config.json_html import pretty_json
 from ir_schemas.admin.problems import schema_problems
 from ir_schemas.models import AbstractIRSchema, CompatibilityLevel

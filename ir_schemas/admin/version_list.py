@@ -8,7 +8,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from config.admin_base import RecordChangeList, row_link
+from config.admin_base import row_link
+from config.admin_lists import RecordChangeList
 from ir_schemas.models import CompatibilityLevel, IRArtifact, IRSchema, ValidationOutcome
 from ir_schemas.services import owner_of
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from config.admin_base import BoundedPaginator
+from config.admin_lists import BoundedPaginator
 from tests.factories import DesignSplitFactory, TestRunFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from config.admin_base import CodeTextarea, JsonFormField, refusal
+from config.admin_base import refusal
+from config.admin_fields import CodeTextarea, JsonFormField
 from config.problems import DomainError
 from pipelines.approvals import MAX_COMMENT
 from pipelines.dag import Graph

@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from config.admin_base import CodeTextarea, refusal
+from config.admin_base import refusal
+from config.admin_fields import CodeTextarea
 from config.problems import DomainError
 from pipelines.definitions import check_dag
 from pipelines.models import PipelineVersion
