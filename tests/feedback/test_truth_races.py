@@ -16,7 +16,7 @@ from feedback.errors import ImportRefused
 from feedback.ground_truth_lines import import_lines
 from feedback.models import GroundTruth, GroundTruthSet
 from tests.factories import GroundTruthSetFactory, UserFactory
-from tests.waiting import until
+from tests.waiting import until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANSWER = {"scope": "split", "reference_id": "a"}
@@ -44,20 +44,10 @@ def begun(pool: ThreadPoolExecutor, call: Callable[[], Any]) -> Future[Any]:
         finally:
             connection.close()
 
-    before = waiting()
+    before = waiting_for_locks()
     future = pool.submit(run)
-    until(lambda: future.done() or waiting() > before)
+    until(lambda: future.done() or waiting_for_locks() > before)
     return future
-
-
-def waiting() -> int:
-    """How many connections to this database wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return int(cursor.fetchone()[0])
 
 
 def add(**more: Any) -> GroundTruth:

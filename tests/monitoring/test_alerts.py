@@ -30,7 +30,7 @@ from tests.factories import (
     TestRunFactory,
     UserFactory,
 )
-from tests.waiting import until
+from tests.waiting import until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -532,18 +532,8 @@ def test_the_command_waits_for_who_looks_already(logging_on: None) -> None:
     with transaction.atomic():
         Alert.objects.select_for_update().get(pk=alert.pk)
         command.start()
-        until(_somebody_waits)
+        until(waiting_for_locks)
     command.join()
 
     assert [code for code, _ in found] == [1]
     assert "1 of 1 alerts fire" in found[0][1]
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        # Within a transaction the first answer would be every answer.
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])

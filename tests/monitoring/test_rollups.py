@@ -310,6 +310,7 @@ def test_a_fold_that_is_cut_off_in_the_middle_changes_nothing() -> None:
 def cut_off_waiting() -> int:
     """End the sessions that wait for a lock of this one; how many there were."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"

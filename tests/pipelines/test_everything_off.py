@@ -129,7 +129,7 @@ def test_whatever_is_tried_no_new_table_is_written(
     assert api.post("/api/ai-runs", RUN).status_code == 201
     quality = {"idempotencyKey": "q", "designSplitId": str(design.pk), "scores": {"html": 90}}
     assert api.post("/api/quality-runs", quality).status_code == 201
-    refused = api.post("/api/pipelines/design_to_modules/runs", {"source": "https://example.org/"})
+    refused = api.post("/api/pipelines/design_to_modules/runs", {"sourceUrl": "https://example.org/"})
     assert (refused.status_code, refused.json()["code"]) == (409, "pipeline-logging-disabled")
     for closed in ("/api/monitoring/test-runs", "/api/monitoring/alerts", "/api/monitoring/alert-firings"):
         assert api.get(closed).status_code == 404

@@ -29,7 +29,7 @@ from tests.factories import (
 )
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
-from tests.waiting import until
+from tests.waiting import until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 
@@ -252,7 +252,7 @@ def meanwhile(do: Callable[[], object], ask: Callable[[], Any]) -> Any:
     with transaction.atomic():
         do()
         second.start()
-        until(waits_for_a_lock)
+        until(waiting_for_locks)
     second.join()
     (answer,) = answers
     return answer
@@ -304,11 +304,3 @@ def test_two_who_change_a_row_at_once_lose_nothing(kind: str, change: Any, api: 
 def scheduled() -> PipelineSchedule:
     made = PipelineSchedule(name="n", pipeline=building.pipeline({"key": "a"}).pipeline, cron="0 0 1 1 *")
     return schedules.save_schedule(made)
-
-
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        waiting = "wait_event_type = 'Lock' AND datname = current_database()"
-        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {waiting})")  # noqa: S608 - no input
-        return bool(cursor.fetchone()[0])

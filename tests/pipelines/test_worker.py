@@ -30,7 +30,7 @@ from pipelines.scheduling import Item
 from tests.factories import MetricDefinitionFactory, MetricProfileItemFactory, UserFactory
 from tests.pipelines import building
 from tests.pipelines.example_steps import HANDLERS
-from tests.waiting import until
+from tests.waiting import until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -362,7 +362,7 @@ def test_a_sweeper_that_is_stopped_in_its_midst_keeps_no_other_from_sweeping(mon
     other = threading.Thread(target=sweep)
     with held_row(stuck):
         other.start()
-        until(_someone_waits)
+        until(waiting_for_locks)
 
         assert sweeper.sweep().healed == 1
 
@@ -393,13 +393,6 @@ def held_row(step_run: StepRun) -> Iterator[None]:
     finally:
         let_go.set()
         thread.join()
-
-
-def _someone_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
-                       "AND wait_event_type = 'Lock')")  # fmt: skip
-        return bool(cursor.fetchone()[0])
 
 
 def test_what_somebody_holds_for_long_is_left_for_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
