@@ -28,8 +28,9 @@ from benchmark_database import scratch_database
 from django.test import override_settings
 from engine_floor import Floor
 from engine_growth import beside_a_million, flatness, idle_share
-from engine_peers import Contestant, Distributed, Inline, Peer, Unavailable, copied_database
+from engine_peers import Contestant, Distributed, Inline, Peer, Unavailable
 from engine_workload import SETTINGS, Shape, chain, fan_out, plant_pipeline, plant_step
+from more_databases import copied_database
 
 SHAPES = (chain(10), fan_out(50), chain(10, runs=40))
 REPEATS = {SHAPES[0].name: 5, SHAPES[1].name: 3}

@@ -14,7 +14,8 @@ from time import perf_counter
 from typing import Any
 
 import psycopg
-from engine_workload import IR, METRICS, Shape, database_url
+from engine_workload import IR, METRICS, Shape
+from more_databases import database_url
 from psycopg.types.json import Jsonb
 
 from config.models import uuid7

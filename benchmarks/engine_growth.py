@@ -10,8 +10,9 @@ from statistics import median
 from typing import Any
 
 from django.db import connection
-from engine_peers import Contestant, Distributed, Inline, connection_to, copied_database, on_database
+from engine_peers import Contestant, Distributed, Inline
 from engine_workload import Shape, chain, fan_out, fan_out_twice
+from more_databases import connection_to, copied_database, on_database
 
 from pipelines.models import PipelineRun
 

@@ -7,19 +7,15 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, LiteralString, Protocol
+from typing import Any, Protocol
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection
 from django.test import override_settings
-from engine_workload import Shape, database_url, plant_pipeline, worker_environment
-from psycopg import sql
+from engine_workload import Shape, plant_pipeline, worker_environment
+from more_databases import connection_to, database_url, drop_database, make_database, on_database
 
-from ir_schemas.active import stop_listening
 from pipelines import engine
 from pipelines.executors import inline
 from pipelines.models import PipelineRun
@@ -136,53 +132,6 @@ class Peer:
                 answer: dict[str, Any] = json.loads(line)
                 return answer
         raise Unavailable(f"{self.name} ended with status {self._process.wait()}")
-
-
-@contextmanager
-def on_database(other: BaseDatabaseWrapper) -> Iterator[None]:
-    """Django uses another connection for a while."""
-    own = connections[DEFAULT_DB_ALIAS]
-    connections[DEFAULT_DB_ALIAS] = other
-    try:
-        yield
-    finally:
-        connections[DEFAULT_DB_ALIAS] = own
-
-
-def connection_to(name: str) -> BaseDatabaseWrapper:
-    """A connection of its own to another database of the same server."""
-    other = connections[DEFAULT_DB_ALIAS].copy()
-    other.settings_dict = {**other.settings_dict, "NAME": name}
-    return other
-
-
-def make_database(name: str) -> str:
-    """An empty database on the same server; its name."""
-    drop_database(name)
-    _on_server("CREATE DATABASE {}", name)
-    return name
-
-
-@contextmanager
-def copied_database(name: str) -> Iterator[str]:
-    """A copy of the scratch database, to which nobody may be connected; its name."""
-    drop_database(name)
-    stop_listening()
-    connection.close()
-    _on_server("CREATE DATABASE {} TEMPLATE {}", name, connection.settings_dict["NAME"])
-    try:
-        yield name
-    finally:
-        drop_database(name)
-
-
-def drop_database(name: str) -> None:
-    _on_server("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
-
-def _on_server(statement: LiteralString, *names: str) -> None:
-    with psycopg.connect(database_url("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def _start_worker() -> subprocess.Popen[bytes]:

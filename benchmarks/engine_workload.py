@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from more_databases import database_url
 
 from ir_schemas.models import IRSchema
 from ir_schemas.services import activate_version as activate_schema
@@ -107,13 +107,6 @@ def _fan_out(shape: Shape) -> list[dict[str, Any]]:
         *again,
         {"key": "join"},
     ]
-
-
-def database_url(name: str | None = None) -> str:
-    """Where other processes find the scratch database, or the database ``name`` on the same server."""
-    parts = connection.settings_dict
-    server = f"postgres://{parts['USER']}:{parts['PASSWORD']}@/{name or parts['NAME']}"
-    return f"{server}?host={parts['HOST']}&port={parts['PORT'] or 5432}"
 
 
 def worker_environment() -> dict[str, str]:

@@ -4,7 +4,8 @@
 
 Prints one JSON line. For each size and endpoint: p50 and p95 in milliseconds through gunicorn and a socket; `floor`,
 the p50 of the same SQL through psycopg alone; `ratio`, p50 over the floor. `growth` is p95 at the last size over that
-at the first. Prompts, models, dates and runs are drawn anew for every request. The hour under way is not folded.
+at the first; each has a database and a server of its own, which are asked in turns, as the speed of a machine drifts.
+Prompts, models, dates and runs are drawn anew for every request. The hour under way is not folded.
 """
 
 import argparse
@@ -15,18 +16,22 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from audit_log import DAYS, MODELS, analyse, load, plant
 from benchmark_database import scratch_database
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 from knox.models import AuthToken
+from more_databases import connection_to, copied_database, on_database
 from rest_framework.test import force_authenticate
 from web_server import connection_parameters, server
 
@@ -37,24 +42,51 @@ from pipelines.models import AIPrompt
 
 GOAL_MS, GOAL_GROWTH = 25, 1.3
 PORT = 8107
+WARM_UP = 10  # requests of each endpoint that do not count
 Draw = Callable[[random.Random], str]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The application, served over an audit log of one size."""
+
+    database: BaseDatabaseWrapper
+    port: int
+    fold_s: float
 
 
 def main() -> None:
     arguments = _arguments()
-    with scratch_database():
+    with scratch_database(), ExitStack() as stack:
         boss = User.objects.create_superuser("benchmark")
         _, key = AuthToken.objects.create(boss)
         set_flag(key=Key.MONITORING_API_ENABLED, value="on", reason="benchmark")
         plant()
-        sizes, loaded = {}, 0
-        for size in arguments.sizes:
-            load(size - loaded, seed=size)
-            loaded, folding = size, _timed(_fold_all)
-            analyse()
-            with server(PORT):
-                sizes[size] = {"fold_s": round(folding, 1), **_measure(boss, key, arguments.requests)}
+        sites = _sites(arguments.sizes, stack)
+        measured = _measure(list(sites.values()), boss, key, arguments.requests)
+    sizes = {
+        size: {"fold_s": round(site.fold_s, 1), "endpoints": endpoints}
+        for (size, site), endpoints in zip(sites.items(), measured, strict=True)
+    }
     print(json.dumps({"benchmark": "monitoring", "load": os.getloadavg()[0], **_verdict(sizes), "sizes": sizes}))
+
+
+def _sites(sizes: list[int], stack: ExitStack) -> dict[int, Site]:
+    """One for each size. The audit log grows from one to the next, and each is left a copy of it."""
+    sites: dict[int, Site] = {}
+    loaded = 0
+    for size in sizes:
+        load(size - loaded, seed=size)
+        loaded, folding = size, _timed(_fold_all)
+        database = connection_to(stack.enter_context(copied_database(f"benchmark_of_{size}")))
+        sites[size] = Site(database, PORT + len(sites), folding)
+    for site in sites.values():
+        stack.callback(site.database.close)
+        with on_database(site.database):
+            analyse()
+            stack.enter_context(server(site.port))
+    return sites
 
 
 def _verdict(sizes: dict[int, Any]) -> dict[str, Any]:
@@ -69,23 +101,34 @@ def _verdict(sizes: dict[int, Any]) -> dict[str, Any]:
     }
 
 
-def _measure(boss: User, key: str, requests: int) -> dict[str, Any]:
-    endpoints = {}
-    for name, draw in _endpoints().items():
+def _measure(sites: list[Site], boss: User, key: str, requests: int) -> list[dict[str, Any]]:
+    """What each site takes for each endpoint. The same endpoint of all is asked in turns."""
+    measured: list[dict[str, Any]] = [{} for _ in sites]
+    draws = [_of(site, _endpoints) for site in sites]
+    for name in draws[0]:
         chance = random.Random(name)
-        paths = [draw(chance) for _ in range(requests)]
-        for path in paths[:10]:
-            _get(path, key)
-        times = [_timed(lambda path=path: _get(path, key)) * 1000 for path in paths]
-        floor = statistics.median(_floor(boss, path) for path in paths[:20]) * 1000
-        p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
-        endpoints[name] = {
-            "p50": round(p50, 1),
-            "p95": round(p95, 1),
-            "floor": round(floor, 1),
-            "ratio": round(p50 / floor, 1),
-        }
-    return {"endpoints": endpoints}
+        paths = [[draw[name](chance) for _ in range(requests)] for draw in draws]
+        times: list[list[float]] = [[] for _ in sites]
+        turns = list(zip(*paths, strict=True))
+        for number, turn in enumerate((*turns[:WARM_UP], *turns)):
+            for site, path, taken in zip(sites, turn, times, strict=True):
+                seconds = _timed(lambda site=site, path=path: _get(site.port, path, key))
+                if number >= WARM_UP:
+                    taken.append(seconds * 1000)
+        for site, own, taken, figures in zip(sites, paths, times, measured, strict=True):
+            floor = _of(site, lambda own=own: statistics.median(_floor(boss, path) for path in own[:20])) * 1000
+            figures[name] = _figures(taken, floor)
+    return measured
+
+
+def _figures(times: list[float], floor: float) -> dict[str, float]:
+    p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+    return {"p50": round(p50, 1), "p95": round(p95, 1), "floor": round(floor, 1), "ratio": round(p50 / floor, 1)}
+
+
+def _of(site: Site, ask: Callable[[], Answer]) -> Answer:
+    with on_database(site.database):
+        return ask()
 
 
 def _endpoints() -> dict[str, Draw]:
@@ -111,8 +154,8 @@ def _days(chance: random.Random, length: int) -> str:
     return f"from={first}&to={first + timedelta(days=length - 1)}"
 
 
-def _get(path: str, key: str) -> None:
-    client = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+def _get(port: int, path: str, key: str) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     client.request("GET", f"/api/monitoring/{path}", headers={"Authorization": f"Bearer {key}"})
     response = client.getresponse()
     body = response.read()
