@@ -40,21 +40,18 @@ LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     run record;
-    attempt record;
-    candidate record;
+    settling record;
+    taking record;
     settles constant jsonb := COALESCE(p -> 'settles', '[]');
-    settled_ids uuid[] := '{}';
     known constant integer := (p ->> 'revision')::integer;
-    wanted integer := (p ->> 'claimLimit')::integer;
     moment timestamptz;
     next_revision integer;
-    moves jsonb := COALESCE(p -> 'update', '[]');
-    in_pools jsonb := '{}';
+    moves jsonb := COALESCE(p -> 'update', '[]') || settles;
     chosen uuid[] := '{}';
     in_line uuid[] := '{}';
+    refused jsonb := '[]';
     claimed jsonb;
     ended jsonb;
-    refused jsonb := '[]';
     queues jsonb := '[]';
 BEGIN
     IF p ? 'run' THEN
@@ -67,27 +64,10 @@ BEGIN
     END IF;
     moment := clock_timestamp();
     next_revision := run.revision + 1;
-
-    FOR attempt IN
-        SELECT settle.words, s.id, s.deadline, s.lease_expires_at, s.pool, s.weight
-        FROM jsonb_array_elements(settles) AS settle(words)
-        LEFT JOIN pipelines_steprun s ON s.id = (settle.words ->> 'id')::uuid AND s.status = 'running'
-            AND s.lease_token = (settle.words ->> 'token')::uuid
-    LOOP
-        IF attempt.id IS NULL OR attempt.words ? 'lost' AND attempt.lease_expires_at >= moment THEN
-            RETURN jsonb_build_object('outcome', 'lost', 'revision', run.revision);
-        END IF;
-        IF attempt.deadline < moment AND NOT attempt.words ?| ARRAY['lost', 'released', 'overdue'] THEN
-            RETURN jsonb_build_object('outcome', 'overdue', 'revision', run.revision);
-        END IF;
-        settled_ids := settled_ids || attempt.id;
-        IF attempt.pool <> '' THEN
-            in_pools := in_pools || jsonb_build_object(
-                attempt.pool, COALESCE((in_pools ->> attempt.pool)::integer, 0) - attempt.weight
-            );
-        END IF;
-    END LOOP;
-
+    settling := pipelines_settling(settles, moment);
+    IF settling.refusal IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', settling.refusal, 'revision', run.revision);
+    END IF;
     -- A call that only claims decides nothing, so it names no revision.
     IF run.revision <> known THEN
         RETURN jsonb_build_object(
@@ -99,64 +79,23 @@ BEGIN
         PERFORM pipelines_keep_records(records, irs, moment);
     END IF;
     IF p ? 'insert' THEN
-        INSERT INTO pipelines_steprun (
-            id, created_at, pipeline_run_id, step_version_id, node_key, map_index, status, attempt, lost_count,
-            past_attempts, params, error, reason_code, reason, held, pool, weight, ready_at, finished_at, revision
-        )
-        SELECT i.id, moment, run.id, i.step_version_id, i.node_key, i.map_index, i.status, 0, 0, '[]', '{}', i.error,
-               COALESCE(i.reason_code, ''), COALESCE(i.reason, ''), COALESCE(i.held, false), COALESCE(i.pool, ''),
-               COALESCE(i.weight, 1), CASE WHEN i.status = 'ready' THEN moment END,
-               CASE WHEN i.status IN ('skipped', 'failed', 'completed', 'cancelled') THEN moment END, next_revision
-        FROM jsonb_populate_recordset(NULL::pipelines_steprun, p -> 'insert') i;
+        PERFORM pipelines_add_rows(p -> 'insert', run.id, next_revision, moment);
     END IF;
-    moves := moves || settles;
     IF p ? 'pools' OR p @? '$.claims[*].pool' THEN
-        -- Whoever takes from a pool waits here for the others, so that two can't both take the last place; and whoever
-        -- frees a place, so that none is freed while another finds the pool full and gets in line.
-        PERFORM 1 FROM pipelines_concurrencypool
-        WHERE key IN (
-            SELECT c ->> 'pool' FROM jsonb_array_elements(p -> 'claims') c
-            UNION ALL SELECT jsonb_array_elements_text(p -> 'pools')
-        )
-        ORDER BY key FOR NO KEY UPDATE;
+        PERFORM pipelines_hold_pools(p -> 'pools', p -> 'claims');
     END IF;
     IF p ? 'claims' THEN
-        FOR candidate IN
-            SELECT c.words, s.id, c.words ->> 'pool' AS pool, (c.words ->> 'weight')::integer AS weight,
-                   c.words ? 'fresh' OR s.status = 'ready' AND (s.not_before IS NULL OR s.not_before <= moment) AS due
-            FROM jsonb_array_elements(p -> 'claims') WITH ORDINALITY AS c(words, place)
-            JOIN pipelines_steprun s ON s.id = (c.words ->> 'id')::uuid
-            ORDER BY c.place
-        LOOP
-            EXIT WHEN wanted <= 0;
-            IF NOT candidate.due THEN
-                refused := refused || to_jsonb(candidate.id);
-                CONTINUE;
-            END IF;
-            IF candidate.pool IS NOT NULL AND NOT pipelines_pool_admits(
-                candidate.pool, candidate.weight, COALESCE((in_pools ->> candidate.pool)::integer, 0), candidate.id,
-                run.priority, chosen, p ? 'turns', moment
-            ) THEN
-                refused := refused || to_jsonb(candidate.id);
-                in_line := in_line || candidate.id;
-                CONTINUE;
-            END IF;
-            chosen := chosen || candidate.id;
-            -- An attempt that is tried again at once brings along what it came to.
-            moves := moves || CASE WHEN candidate.id = ANY (settled_ids) THEN (
-                SELECT settle || candidate.words FROM jsonb_array_elements(settles) settle
-                WHERE (settle ->> 'id')::uuid = candidate.id
-            ) ELSE candidate.words END;
-            wanted := wanted - 1;
-            IF candidate.pool IS NOT NULL THEN
-                in_pools := in_pools || jsonb_build_object(
-                    candidate.pool, COALESCE((in_pools ->> candidate.pool)::integer, 0) + candidate.weight
-                );
-            END IF;
-        END LOOP;
+        taking := pipelines_choose(
+            p -> 'claims', (p ->> 'claimLimit')::integer, settles, settling.ids, settling.places, run.priority,
+            p ? 'turns', moment
+        );
+        chosen := taking.chosen;
+        moves := moves || taking.moves;
+        refused := taking.refused;
+        in_line := taking.in_line;
     END IF;
     IF moves <> '[]' THEN
-        claimed := pipelines_move(moves, settled_ids, CASE WHEN known IS NOT NULL THEN next_revision END, moment);
+        claimed := pipelines_move(moves, settling.ids, CASE WHEN known IS NOT NULL THEN next_revision END, moment);
         IF p ? 'dequeue' AND claimed IS NOT NULL THEN
             DELETE FROM procrastinate_jobs
             WHERE status = 'todo' AND queueing_lock IN (SELECT c ->> 'id' FROM jsonb_array_elements(claimed) c);
@@ -173,15 +112,7 @@ BEGIN
         );
     END IF;
     IF in_line <> '{}' THEN
-        -- Who asks again and again stands in line as long as he does, and no longer.
-        UPDATE pipelines_steprun SET
-            pool_priority = run.priority,
-            pool_until = CASE WHEN NOT p ? 'turns' THEN moment + interval '10 seconds' END
-        WHERE id = ANY (in_line) AND status = 'ready' AND (
-            pool_priority IS NULL
-            OR CASE WHEN p ? 'turns' THEN pool_until IS NOT NULL
-                    ELSE COALESCE(pool_until < moment + interval '5 seconds', true) END
-        );
+        PERFORM pipelines_get_in_line(in_line, run.priority, p ? 'turns', moment);
     END IF;
     IF p ? 'turns' THEN
         SELECT queues || COALESCE(jsonb_agg(queue), '[]') INTO queues
@@ -202,6 +133,135 @@ BEGIN
         'ended', ended,
         'queues', queues,
         'validationMode', CASE WHEN claimed IS NOT NULL THEN monitoring_flag_state('IR_VALIDATION_MODE') END
+    );
+END
+$$;
+
+-- The steps that are to be settled, and how many places that changes in each pool; or why they can't be: the outcome
+-- `lost` or `overdue`.
+CREATE OR REPLACE FUNCTION pipelines_settling(
+    settles jsonb, moment timestamptz, OUT refusal text, OUT ids uuid[], OUT places jsonb
+) LANGUAGE plpgsql AS $$
+DECLARE
+    attempt record;
+BEGIN
+    ids := '{}';
+    places := '{}';
+    FOR attempt IN
+        SELECT settle.words, s.id, s.deadline, s.lease_expires_at, s.pool, s.weight
+        FROM jsonb_array_elements(settles) AS settle(words)
+        LEFT JOIN pipelines_steprun s ON s.id = (settle.words ->> 'id')::uuid AND s.status = 'running'
+            AND s.lease_token = (settle.words ->> 'token')::uuid
+    LOOP
+        IF attempt.id IS NULL OR attempt.words ? 'lost' AND attempt.lease_expires_at >= moment THEN
+            refusal := 'lost';
+            RETURN;
+        END IF;
+        IF attempt.deadline < moment AND NOT attempt.words ?| ARRAY['lost', 'released', 'overdue'] THEN
+            refusal := 'overdue';
+            RETURN;
+        END IF;
+        ids := ids || attempt.id;
+        IF attempt.pool <> '' THEN
+            places := pipelines_with_places(places, attempt.pool, -attempt.weight);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Places taken by pool, with so many more in one of them.
+CREATE OR REPLACE FUNCTION pipelines_with_places(places jsonb, pool_key text, more integer) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT places || jsonb_build_object(pool_key, COALESCE((places ->> pool_key)::integer, 0) + more)
+$$;
+
+-- Rows that a forEach adds, as `pipelines_carry_on` takes them.
+CREATE OR REPLACE FUNCTION pipelines_add_rows(added jsonb, run_id uuid, new_revision integer, moment timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO pipelines_steprun (
+        id, created_at, pipeline_run_id, step_version_id, node_key, map_index, status, attempt, lost_count,
+        past_attempts, params, error, reason_code, reason, held, pool, weight, ready_at, finished_at, revision
+    )
+    SELECT i.id, moment, run_id, i.step_version_id, i.node_key, i.map_index, i.status, 0, 0, '[]', '{}', i.error,
+           COALESCE(i.reason_code, ''), COALESCE(i.reason, ''), COALESCE(i.held, false), COALESCE(i.pool, ''),
+           COALESCE(i.weight, 1), CASE WHEN i.status = 'ready' THEN moment END,
+           CASE WHEN i.status IN ('skipped', 'failed', 'completed', 'cancelled') THEN moment END, new_revision
+    FROM jsonb_populate_recordset(NULL::pipelines_steprun, added) i;
+END
+$$;
+
+-- Hold the rows of the pools that are named, and of those in which places are claimed. Whoever takes from a pool waits
+-- here for the others, so that two can't both take the last place; and whoever frees a place, so that none is freed
+-- while another finds the pool full and gets in line.
+CREATE OR REPLACE FUNCTION pipelines_hold_pools(named jsonb, claims jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM pipelines_concurrencypool
+    WHERE key IN (
+        SELECT c ->> 'pool' FROM jsonb_array_elements(claims) c UNION ALL SELECT jsonb_array_elements_text(named)
+    )
+    ORDER BY key FOR NO KEY UPDATE;
+END
+$$;
+
+-- Of the candidates those that this call takes, at most so many, and the moves that take them; those that it does not
+-- get, and of them the steps that stand in line for a place. `settled_ids` and `places` are as `pipelines_settling` says.
+CREATE OR REPLACE FUNCTION pipelines_choose(
+    claims jsonb, wanted integer, settles jsonb, settled_ids uuid[], places jsonb, run_priority integer, turns boolean,
+    moment timestamptz, OUT chosen uuid[], OUT moves jsonb, OUT refused jsonb, OUT in_line uuid[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    candidate record;
+BEGIN
+    chosen := '{}';
+    moves := '[]';
+    refused := '[]';
+    in_line := '{}';
+    FOR candidate IN
+        SELECT c.words, s.id, c.words ->> 'pool' AS pool, (c.words ->> 'weight')::integer AS weight,
+               c.words ? 'fresh' OR s.status = 'ready' AND (s.not_before IS NULL OR s.not_before <= moment) AS due
+        FROM jsonb_array_elements(claims) WITH ORDINALITY AS c(words, place)
+        JOIN pipelines_steprun s ON s.id = (c.words ->> 'id')::uuid
+        ORDER BY c.place
+    LOOP
+        EXIT WHEN wanted <= cardinality(chosen);
+        IF NOT candidate.due THEN
+            refused := refused || to_jsonb(candidate.id);
+            CONTINUE;
+        END IF;
+        IF candidate.pool IS NOT NULL AND NOT pipelines_pool_admits(
+            candidate.pool, candidate.weight, COALESCE((places ->> candidate.pool)::integer, 0), candidate.id,
+            run_priority, chosen, turns, moment
+        ) THEN
+            refused := refused || to_jsonb(candidate.id);
+            in_line := in_line || candidate.id;
+            CONTINUE;
+        END IF;
+        chosen := chosen || candidate.id;
+        -- An attempt that is tried again at once brings along what it came to.
+        moves := moves || CASE WHEN candidate.id = ANY (settled_ids) THEN (
+            SELECT settle || candidate.words FROM jsonb_array_elements(settles) settle
+            WHERE (settle ->> 'id')::uuid = candidate.id
+        ) ELSE candidate.words END;
+        IF candidate.pool IS NOT NULL THEN
+            places := pipelines_with_places(places, candidate.pool, candidate.weight);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Have steps that found their pool full stand in its line. Who asks again and again stands there as long as he does, and
+-- no longer.
+CREATE OR REPLACE FUNCTION pipelines_get_in_line(step_ids uuid[], run_priority integer, turns boolean, moment timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE pipelines_steprun SET
+        pool_priority = run_priority,
+        pool_until = CASE WHEN NOT turns THEN moment + interval '10 seconds' END
+    WHERE id = ANY (step_ids) AND status = 'ready' AND (
+        pool_priority IS NULL
+        OR CASE WHEN turns THEN pool_until IS NOT NULL
+                ELSE COALESCE(pool_until < moment + interval '5 seconds', true) END
     );
 END
 $$;
