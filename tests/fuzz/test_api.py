@@ -30,7 +30,7 @@ from tests.factories import (
 )
 
 EXAMPLES, EXAMPLES_OF_A_ROW = 10, 4
-WINDOWS = ("/api/monitoring/quality/trends", "/api/monitoring/ai/metrics")
+WINDOWS = ("/api/monitoring/test-runs", "/api/monitoring/quality/trends", "/api/monitoring/ai/metrics")
 # A body can be refused for what no schema can say, such as a version that is in force, and DRF reads 0 as false.
 # Of a window, no schema can say that it must end after it begins and how long it may be.
 RULES_BEYOND_A_SCHEMA = (checks.positive_data_acceptance, checks.negative_data_rejection)
