@@ -35,6 +35,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.25
+HELP_AFTER = 0.02
+"""Seconds. Until then one thread has carried dozens of quick steps, and a connection for another takes half as long."""
 LONGEST_SLEEP = 60.0
 
 
@@ -182,15 +184,25 @@ class _Crew:
     def _help(self) -> None:
         close_old_connections()
         try:
+            self._wait_until_done(HELP_AFTER)
             while not self._done:
-                self._carry()
-                with self._change:
-                    if not self._done:
-                        self._change.wait(PAUSE)
+                if self._conductor.ready(1):
+                    connection.ensure_connection()  # in a call to the conductor all others would wait for it
+                    self._carry()
+                self._wait_for_change()
         except BaseException as error:  # noqa: BLE001 - it is raised where the run is carried
             self._errors.append(error)
         finally:
             connection.close()
+
+    def _wait_until_done(self, patience: float) -> None:
+        with self._change:
+            self._change.wait_for(lambda: self._done, patience)
+
+    def _wait_for_change(self) -> None:
+        with self._change:
+            if not self._done:
+                self._change.wait(PAUSE)
 
 
 @contextmanager
