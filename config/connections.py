@@ -10,16 +10,16 @@ from weakref import WeakSet
 
 SET = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting(name, value)"
 _settings = {"jit": "off"}
+"""Plans are interpreted, not compiled, where PostgreSQL has a compiler, as Debian's has.
+
+It compiles what looks dear. Our figures look dear, as the planner cannot know how few hours are not folded yet, and are
+read within milliseconds: compiling them took 1 to 3 s at every request.
+"""
 _told: WeakSet[Any] = WeakSet()
 
 
 def tell(connection: Any, **_: Any) -> None:
-    """Have plans interpreted, not compiled, where PostgreSQL has a compiler, as Debian's has.
-
-    It compiles what looks dear. Our figures look dear, as the planner cannot know how few hours are not folded yet, and
-    are read within milliseconds: compiling them took 1 to 3 s at every request. A pool hands out a connection more than
-    once.
-    """
+    """Tell a new connection the settings that hold; a pool hands out a connection more than once."""
     if connection.connection not in _told:
         connection.connection.execute(SET, [list(_settings), list(_settings.values())])
         _told.add(connection.connection)

@@ -5,8 +5,6 @@ from django.db import InterfaceError, InternalError, OperationalError
 OUTAGE = (OperationalError, InterfaceError)
 PASSING = ("08", "40", "53000", "53200", "53300", "55P03", "57")
 """How the SQLSTATEs begin of errors that pass. A full disk, or a statement past PostgreSQL's limits, is no outage."""
-
-
 ENDED = "25P03"
 """PostgreSQL has ended the connection, as it was idle in a transaction; psycopg calls that an internal error."""
 

@@ -8,7 +8,7 @@
 --                     say how an attempt ended that did not end by itself, and when it is tried again; pastAttempt is
 --                     a list of one, which is kept with its times
 --   update            [{id, status, held, reason_code, reason, error}]   rows of the run that move
---   insert            [rows of pipelines_steprun]                        rows that a forEach adds
+--   insert            [rows of pipelines_steprun]                        rows of a new run, or of a forEach
 --   finish            {status}                                           the run ends; its error is that of the first
 --                     step which failed and may not
 --   claims            [{id, status, token, params, leaseMs, timeoutMs, pool, weight, fresh}]   candidates, the best
@@ -175,7 +175,7 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT places || jsonb_build_object(pool_key, COALESCE((places ->> pool_key)::integer, 0) + more)
 $$;
 
--- Rows that a forEach adds, as `pipelines_carry_on` takes them.
+-- Rows of a new run, or those that a forEach adds, as `pipelines_carry_on` takes them.
 CREATE OR REPLACE FUNCTION pipelines_add_rows(added jsonb, run_id uuid, new_revision integer, moment timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
